@@ -1,0 +1,21 @@
+# A tracker for laptops and tests: 1.2 M parameters, template 64, search region 128.
+model = dict(
+    type='OneStreamTracker',
+    backbone=dict(
+        type='OneStreamViT',
+        template_size=64,
+        search_size=128,
+        patch_size=16,
+        embed_dims=128,
+        depth=4,
+        num_heads=4,
+        drop_path_rate=0.0,
+    ),
+    head=dict(
+        type='CenterHead',
+        in_channels=128,
+        channels=64,
+        loss=dict(type='TrackingLoss', cls_weight=1.0, iou_weight=2.0, l1_weight=5.0),
+    ),
+    test_cfg=dict(template_factor=2.0, search_factor=4.0),
+)

@@ -1,0 +1,64 @@
+"""What a sequence of frames is, whatever it is stored in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+#: The modalities of a frame, in the order in which they are stacked into channels.
+MODALITIES = ('rgb', 'aux')
+
+
+class Window(NamedTuple):
+    """A square window of an image: its centre (x, y) and its side, in pixels, all float.
+
+    A window is geometry only. It may lie partly or wholly outside the image.
+    """
+
+    center_x: float
+    center_y: float
+    side: float
+
+
+class Sequence(ABC):
+    """Aligned frames of one target: pictures per modality, a box and a presence flag per frame.
+
+    Attributes:
+        name (str): Unique within its dataset; also the name of its result file.
+        boxes (ndarray): (T, 4) float64, x, y, w, h in pixels; NaN rows where there is none.
+        present (ndarray): (T,) bool, whether the target is visible.
+        modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
+    """
+
+    name: str
+    boxes: np.ndarray
+    present: np.ndarray
+    modalities: tuple[str, ...] = MODALITIES
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @abstractmethod
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        """Full pictures of frame ``index``: modality -> (H, W, 3) uint8, RGB order, same H and W.
+
+        Raises:
+            FrameError: The frame cannot be read; the message names the file and the sequence.
+        """
+
+    @abstractmethod
+    def read_crop(self, index: int, window: Window, size: int) -> dict[str, np.ndarray]:
+        """The part of frame ``index`` inside ``window``, resampled to ``size`` x ``size`` pixels.
+
+        Returns modality -> (size, size, 3) uint8; what lies outside the picture is black.
+        Implementations that can produce a crop without the whole picture do so.
+
+        Raises:
+            FrameError: See :meth:`read`.
+        """
+
+
+class FrameError(RuntimeError):
+    """A frame of a sequence could not be read."""

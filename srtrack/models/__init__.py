@@ -1,0 +1,21 @@
+"""Backbones, heads, losses and the trackers made of them."""
+
+from . import pretrained
+from .backbones import CandidateElimination, DualBranch, OneStreamViT
+from .data_preprocessor import TrackDataPreprocessor
+from .heads import CenterHead
+from .losses import TrackingLoss
+from .trackers import BaseTracker, OneStreamTracker, SRTrack
+
+__all__ = [
+    'BaseTracker',
+    'CandidateElimination',
+    'CenterHead',
+    'DualBranch',
+    'OneStreamTracker',
+    'OneStreamViT',
+    'SRTrack',
+    'TrackDataPreprocessor',
+    'TrackingLoss',
+    'pretrained',
+]

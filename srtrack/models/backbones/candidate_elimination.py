@@ -1,0 +1,86 @@
+"""Early candidate elimination (OSTrack, section 3.3)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CandidateElimination:
+    """Drops, inside some blocks, the search tokens that the template's centre attends least to.
+
+    Between the attention and the MLP of each block in ``locations`` the search tokens are ranked
+    by the attention, averaged over heads, that they receive from the template's central token;
+    the best ``keep_ratio`` of them go on. This is OSTrack with ``ce_template_range='CTR_POINT'``.
+
+    Only the attention of one query is computed for the ranking; the block's own attention keeps
+    using the fused kernel.
+
+    Args:
+        num_template (int): Template tokens; a square number.
+        num_search (int): Search tokens.
+        locations (Sequence[int]): Indices of the blocks that eliminate.
+        keep_ratio (float): Share of the remaining search tokens that each of them keeps, in (0, 1].
+    """
+
+    def __init__(
+        self,
+        num_template: int,
+        num_search: int,
+        locations=(3, 6, 9),
+        keep_ratio: float = 0.7,
+    ):
+        if not 0 < keep_ratio <= 1:
+            raise ValueError(
+                f'candidate_elimination.keep_ratio must lie in (0, 1], got {keep_ratio}'
+            )
+        self.num_template = num_template
+        self.num_search = num_search
+        self.locations = frozenset(locations)
+        self.keep_ratio = keep_ratio
+        side = math.isqrt(num_template)
+        center = (side - 1) // 2
+        self.center = center * side + center
+
+    def __call__(self, blocks: nn.ModuleList, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Run ``blocks`` on tokens (B, N, D).
+
+        Returns the remaining tokens (B, N', D) and the positions (B, N' - num_template) in the
+        search region that its search tokens had.
+        """
+        kept = torch.arange(self.num_search, device=tokens.device).expand(len(tokens), -1)
+        for index, block in enumerate(blocks):
+            if index not in self.locations:
+                tokens = block(tokens)
+                continue
+            normed = block.norm1(tokens)
+            attention = self._center_attention(block.attn, normed)
+            tokens = tokens + block.drop_path1(block.ls1(block.attn(normed)))
+            best = attention.argsort(dim=1, descending=True)
+            best = best[:, : math.ceil(self.keep_ratio * best.shape[1])]
+            kept = kept.gather(1, best)
+            template, search = tokens.tensor_split([self.num_template], dim=1)
+            search = search.gather(1, best.unsqueeze(-1).expand(-1, -1, search.shape[-1]))
+            tokens = torch.cat([template, search], dim=1)
+            tokens = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
+        return tokens, kept
+
+    def restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
+        """Put the search tokens back where they were; eliminated ones become zeros. (B, N, D)."""
+        template, search = tokens.tensor_split([self.num_template], dim=1)
+        full = search.new_zeros(len(search), self.num_search, search.shape[-1])
+        full = full.scatter(1, kept.unsqueeze(-1).expand_as(search), search)
+        return torch.cat([template, full], dim=1)
+
+    def _center_attention(self, attn: nn.Module, tokens: Tensor) -> Tensor:
+        """Attention (B, remaining search tokens) that the template's central token pays."""
+        query_weight, key_weight, _ = attn.qkv.weight.chunk(3)
+        query_bias, key_bias, _ = attn.qkv.bias.chunk(3)
+        heads = (attn.num_heads, attn.head_dim)
+        query = F.linear(tokens[:, self.center], query_weight, query_bias).unflatten(-1, heads)
+        key = F.linear(tokens, key_weight, key_bias).unflatten(-1, heads)
+        logits = torch.einsum('bhd,bnhd->bhn', query * attn.scale, key)
+        return logits.softmax(dim=-1)[..., self.num_template :].mean(dim=1)

@@ -1,0 +1,124 @@
+"""The one-stream Vision Transformer of OSTrack and its family."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from mmengine.model import BaseModule
+from timm.layers import PatchEmbed
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from srtrack.registry import MODELS
+
+from .candidate_elimination import CandidateElimination
+
+
+@MODELS.register_module()
+class OneStreamViT(BaseModule):
+    """A Vision Transformer in which template and search tokens attend to each other in every block.
+
+    Tokens are ordered [template, search]. Parameter names are those of OSTrack (Ye et al.,
+    "Joint feature learning and relation modeling for tracking", ECCV 2022), so that its
+    checkpoints and those of DropTrack fit by name.
+
+    Anything that offers ``embed``, ``blocks``, ``norm`` and ``search_tokens`` as this class does is
+    a one-stream backbone and can become a branch of :class:`DualBranch`.
+
+    Args:
+        template_size (int): Side of the template in pixels.
+        search_size (int): Side of the search region in pixels.
+        patch_size (int): Side of a patch in pixels; divides both sizes.
+        in_channels (int): Channels of each picture.
+        embed_dims (int): Width D of a token.
+        depth (int): Number of blocks.
+        num_heads (int): Attention heads in a block.
+        mlp_ratio (float): Hidden width of a block's MLP over D.
+        drop_path_rate (float): Stochastic depth; grows linearly from 0 to this rate over the blocks.
+        candidate_elimination (dict, optional): Arguments of :class:`CandidateElimination`. Search
+            tokens that the template attends least to are dropped on the way. Default: all stay.
+        init_cfg (dict, optional): MMEngine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        template_size: int = 128,
+        search_size: int = 256,
+        patch_size: int = 16,
+        in_channels: int = 3,
+        embed_dims: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        mlp_ratio: float = 4.0,
+        drop_path_rate: float = 0.0,
+        candidate_elimination: dict | None = None,
+        init_cfg: dict | None = None,
+    ):
+        super().__init__(init_cfg)
+        for key, size in (('template_size', template_size), ('search_size', search_size)):
+            if size % patch_size:
+                raise ValueError(f'{key}={size} is not a multiple of patch_size={patch_size}')
+        self.template_size = template_size
+        self.search_size = search_size
+        self.in_channels = in_channels
+        self.embed_dims = embed_dims
+        self.search_grid = search_size // patch_size
+        self.num_template = (template_size // patch_size) ** 2
+        self.num_search = self.search_grid**2
+
+        self.patch_embed = PatchEmbed(None, patch_size, in_channels, embed_dims)
+        self.pos_embed_z = nn.Parameter(torch.zeros(1, self.num_template, embed_dims))
+        self.pos_embed_x = nn.Parameter(torch.zeros(1, self.num_search, embed_dims))
+        norm_layer = partial(nn.LayerNorm, eps=1e-6)
+        self.blocks = nn.ModuleList(
+            Block(
+                embed_dims,
+                num_heads,
+                mlp_ratio,
+                qkv_bias=True,
+                drop_path=drop_path_rate * i / max(depth - 1, 1),
+                norm_layer=norm_layer,
+            )
+            for i in range(depth)
+        )
+        self.norm = norm_layer(embed_dims)
+        self.elimination = (
+            CandidateElimination(self.num_template, self.num_search, **candidate_elimination)
+            if candidate_elimination
+            else None
+        )
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        for embedding in (self.pos_embed_z, self.pos_embed_x):
+            nn.init.trunc_normal_(embedding, std=0.02)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def embed(self, template: Tensor, search: Tensor) -> Tensor:
+        """Pictures (B, C, h, h) and (B, C, H, H) to tokens (B, N, D), template tokens first."""
+        return torch.cat(
+            [
+                self.patch_embed(template) + self.pos_embed_z,
+                self.patch_embed(search) + self.pos_embed_x,
+            ],
+            dim=1,
+        )
+
+    def search_tokens(self, tokens: Tensor) -> Tensor:
+        """The search part of tokens (B, N, D) as a map (B, D, n, n)."""
+        tokens = tokens[:, -self.num_search :]
+        return tokens.transpose(1, 2).unflatten(2, (self.search_grid, self.search_grid))
+
+    def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """Pictures (B, C, h, h) and (B, C, H, H) to the map of search features (B, D, n, n)."""
+        tokens = self.embed(template, search)
+        if self.elimination is None:
+            for block in self.blocks:
+                tokens = block(tokens)
+            return self.search_tokens(self.norm(tokens))
+        tokens, kept = self.elimination(self.blocks, tokens)
+        return self.search_tokens(self.elimination.restore(self.norm(tokens), kept))

@@ -1,0 +1,5 @@
+"""Box heads."""
+
+from .center_head import CenterHead, hann_window
+
+__all__ = ['CenterHead', 'hann_window']

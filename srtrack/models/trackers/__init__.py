@@ -1,0 +1,8 @@
+"""Trackers: models with MMEngine's ``loss`` / ``predict`` / ``tensor`` modes."""
+
+from .base import BaseTracker
+from .one_stream import OneStreamTracker
+from .srtrack import SRTrack
+from .state import TrackState
+
+__all__ = ['BaseTracker', 'OneStreamTracker', 'SRTrack', 'TrackState']
