@@ -1,0 +1,16 @@
+# The paper's recipe: 30 epochs of 80k pairs, batch 192 over 8 GPUs, AdamW, step decay, clip 0.1.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30, val_interval=5)
+val_cfg = dict()
+test_cfg = dict()
+
+optim_wrapper = dict(
+    type='SensitivityOptimWrapper',
+    constructor='TrainableOptimWrapperConstructor',
+    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=1e-4),
+    clip_grad=dict(max_norm=0.1),
+    kappa=0.6,
+    max_sensitivity=0.99,
+    rank='histogram',
+)
+param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[24], gamma=0.1)]
+auto_scale_lr = dict(enable=False, base_batch_size=192)

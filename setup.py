@@ -1,0 +1,45 @@
+"""Packaging of srtrack."""
+
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version() -> str:
+    scope = {}
+    exec((ROOT / 'srtrack/version.py').read_text(), scope)
+    return scope['__version__']
+
+
+def requirements(name: str) -> list:
+    lines = (ROOT / name).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith(('#', '-'))]
+
+
+def mmcv_requirement() -> list:
+    """Full mmcv if it is installed already, else mmcv-lite; they own the same import package.
+
+    Pip hides the environment from an isolated build, but not where it is.
+    """
+    site = [sysconfig.get_path(key) for key in ('purelib', 'platlib')]
+    installed = {dist.metadata['Name'] for dist in metadata.distributions(path=site)}
+    return ['mmcv>=2.0'] if 'mmcv' in installed else ['mmcv-lite>=2.0']
+
+
+setup(
+    name='srtrack',
+    version=version(),
+    description='Sensitivity-aware regularized tuning of multi-modal trackers, on MMEngine',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['srtrack', 'srtrack.*']),
+    package_data={'srtrack.visualization': ['assets/*']},
+    python_requires='>=3.9',
+    install_requires=requirements('requirements/runtime.txt') + mmcv_requirement(),
+    extras_require=dict(test=requirements('requirements/test.txt')),
+)

@@ -1,0 +1,155 @@
+"""Models and trackers from a config and a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import _load_checkpoint
+from torch import nn
+
+from srtrack.models.pretrained import CheckpointError, load_weights
+from srtrack.registry import MODELS
+
+
+def init_model(
+    config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
+) -> nn.Module:
+    """Build the model of a config, in eval mode.
+
+    Args:
+        config: A config file, or a loaded config.
+        checkpoint: A checkpoint of ours, or one of another project with the prefix of its family
+            (``'ostrack:OSTrack_ep0300.pth.tar'``). Default: the config's initialisation.
+        device: Where the model shall live.
+
+    Returns:
+        nn.Module: ``model(dict(template=z, search=x), mode='tensor')`` takes normalised floats z
+        (B, C, h, h) and x (B, C, H, H); see :meth:`BaseTracker.forward`.
+
+    Raises:
+        CheckpointError: The checkpoint is missing, unreadable, or of another architecture.
+    """
+    if not isinstance(config, Config):
+        config = Config.fromfile(config)
+    init_default_scope(config.get('default_scope', 'srtrack'))
+    model = MODELS.build(config.model)
+    if checkpoint is None:
+        model.init_weights()
+    else:
+        load_weights(model, _read_state_dict(checkpoint), checkpoint)
+    return model.to(device).eval()
+
+
+def _read_state_dict(checkpoint: str) -> dict:
+    try:
+        content = _load_checkpoint(checkpoint, map_location='cpu')
+    except CheckpointError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(
+            f'{checkpoint} is not a checkpoint that can be read: {reason}'
+        ) from error
+    return content.get('state_dict', content)
+
+
+def init_tracker(
+    config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
+) -> Tracker:
+    """A :class:`Tracker` of a config and a checkpoint; arguments as for :func:`init_model`."""
+    return Tracker(init_model(config, checkpoint, device))
+
+
+class Tracker:
+    """Follows one target through pictures given one by one.
+
+    Args:
+        model (nn.Module): A tracker in eval mode, such as :func:`init_model` returns.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self._state = None
+        self._shape = None
+
+    def initialize(self, rgb: np.ndarray, aux: np.ndarray | None = None, box=None) -> None:
+        """Start with a target.
+
+        Args:
+            rgb (ndarray): (H, W, 3) uint8, RGB order.
+            aux (ndarray, optional): (H, W, 3) uint8 auxiliary picture, or (H, W) grey. Left out for
+                one-stream models.
+            box (Sequence[float]): x, y, w, h of the target in pixels.
+
+        Raises:
+            ValueError: The box is missing, not finite, empty or outside the picture, or the two
+                pictures do not fit together or to the model.
+        """
+        frame = _stack(rgb, aux)
+        height, width = frame.shape[:2]
+        box = np.asarray(box, dtype=np.float64) if box is not None else np.empty(0)
+        if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+            raise ValueError(
+                f'the initial box must be four finite numbers x,y,w,h with w, h > 0, got {box}'
+            )
+        if box[0] >= width or box[1] >= height or (box[:2] + box[2:] <= 0).any():
+            raise ValueError(
+                f'the initial box {box.tolist()} lies outside the picture of {width} x {height}'
+            )
+        self._state = self.model.initialize(frame, box)
+        self._shape = frame.shape
+
+    @torch.no_grad()
+    def track(self, rgb: np.ndarray, aux: np.ndarray | None = None) -> dict:
+        """Find the target in the next pictures.
+
+        Returns:
+            dict: ``box`` (tuple of four floats x, y, w, h in pixels) and ``score`` (confidence in
+            [0, 1]).
+
+        Raises:
+            RuntimeError: :meth:`initialize` was not called.
+            ValueError: The pictures are unlike the first ones.
+        """
+        if self._state is None:
+            raise RuntimeError('call initialize(rgb, aux, box) before track(rgb, aux)')
+        frame = _stack(rgb, aux)
+        if frame.shape[2] != self._shape[2]:
+            raise ValueError(
+                f'the tracker was initialized with {self._shape[2]} channels, got {frame.shape[2]}'
+            )
+        (score,) = self.model.track([self._state], [frame])
+        return dict(box=tuple(self._state.box.tolist()), score=score)
+
+
+def _stack(rgb: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+    """Both pictures in one array (H, W, 6), or the only one (H, W, 3)."""
+    pictures = [_three_channels('rgb', rgb)]
+    if aux is not None:
+        pictures.append(_three_channels('aux', aux))
+        if pictures[0].shape != pictures[1].shape:
+            raise ValueError(
+                'rgb and aux must be of one size, '
+                f'got {pictures[0].shape[:2]} and {pictures[1].shape[:2]} (height, width)'
+            )
+    return np.concatenate(pictures, axis=2) if len(pictures) > 1 else pictures[0]
+
+
+def _three_channels(name: str, picture: np.ndarray) -> np.ndarray:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise ValueError(
+            f'{name} must be a uint8 picture (H, W, 3) or (H, W), '
+            f'got {picture.dtype} of shape {picture.shape}'
+        )
+    if picture.ndim == 2:
+        picture = picture[:, :, None]
+    if picture.shape[2] == 1:
+        picture = picture.repeat(3, axis=2)
+    if picture.shape[2] != 3:
+        raise ValueError(f'{name} must have 1 or 3 channels, got shape {picture.shape}')
+    return picture

@@ -1,0 +1,42 @@
+"""Stop at the first loss that is not a number, with what produced it."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+
+from srtrack.registry import HOOKS
+
+
+@HOOKS.register_module()
+class InvalidLossHook(Hook):
+    """Saves the batch and stops the run when a loss is NaN or infinite.
+
+    It runs before checkpoints are written, so the newest checkpoint stays a good one.
+
+    Raises:
+        RuntimeError: A loss is not finite. The message names the iteration and the file that holds
+            the batch (``torch.load(file, weights_only=False)``: a dict with ``iter``, ``losses``
+            and ``batch``).
+    """
+
+    priority = 'VERY_HIGH'
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        invalid = {
+            name: float(value)
+            for name, value in (outputs or {}).items()
+            if 'loss' in name and not torch.isfinite(torch.as_tensor(value)).all()
+        }
+        if not invalid:
+            return
+        path = osp.join(runner.work_dir, f'invalid_loss_iter{runner.iter}_rank{get_rank()}.pth')
+        torch.save(dict(iter=runner.iter, losses=invalid, batch=data_batch), path)
+        raise RuntimeError(
+            f'loss is not finite at iteration {runner.iter}: {invalid}. The batch is saved in '
+            f'{path}; the last checkpoint is unharmed. Usual causes: a learning rate that is too '
+            'high, float16 overflow (use bfloat16), or boxes that are not numbers'
+        )

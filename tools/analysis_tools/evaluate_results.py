@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Score the result files of trackers under the official protocol of a benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from srtrack.evaluation.evaluate import evaluate_trackers, summary  # noqa: E402
+from srtrack.evaluation.functional import PROTOCOLS  # noqa: E402
+from srtrack.evaluation.results import BOX_FORMATS, write_text  # noqa: E402
+from srtrack.evaluation.table import format_table  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--protocol', required=True, choices=sorted(PROTOCOLS), metavar='P',
+                        help=', '.join(PROTOCOLS))  # fmt: skip
+    parser.add_argument('--gt', required=True, metavar='DIR', help="the benchmark's annotations")
+    parser.add_argument(
+        '--results', required=True, nargs='+', metavar='NAME=DIR', help='trackers and their results'
+    )
+    parser.add_argument(
+        '--attributes',
+        nargs='?',
+        const=True,
+        default=False,
+        metavar='PATH',
+        help='evaluate by attribute; PATH where they are not in or beside the annotations',
+    )
+    parser.add_argument('--sequences', metavar='FILE', help='names to evaluate, one a line')
+    parser.add_argument(
+        '--box-format',
+        choices=list(BOX_FORMATS),
+        default='xywh',
+        help='numbers in the result files',
+    )
+    parser.add_argument('--json', metavar='FILE', help='also curves and values per sequence')
+    parser.add_argument('--plots', metavar='DIR', help='curves as PNG and PDF')
+    parser.add_argument('--html', metavar='FILE', help='a report as one HTML file')
+    args = parser.parse_args()
+    args.results = _named_folders(parser, args.results)
+    return args
+
+
+def _named_folders(parser: argparse.ArgumentParser, pairs: list[str]) -> dict[str, str]:
+    folders = {}
+    for pair in pairs:
+        name, equals, folder = pair.partition('=')
+        if not (name and equals and folder):
+            parser.error(f'--results takes NAME=DIR, got {pair!r}')
+        if name in folders:
+            parser.error(f'--results has two trackers named {name!r}')
+        folders[name] = folder
+    return folders
+
+
+def print_tables(evaluations: dict) -> None:
+    """Measures of the trackers in percent, and one table per measure by attribute."""
+    first = next(iter(evaluations.values()))
+    print(f'protocol {first.protocol}: {first.version}; {len(first.sequences)} sequences, percent')
+    for note in first.notes:
+        print(f'note: {note}')
+    rows = [
+        [name, *(_percent(value) for value in evaluation.values.values())]
+        for name, evaluation in evaluations.items()
+    ]
+    print(format_table(['tracker', *first.values], rows))
+    if not first.attributes:
+        return
+    for measure in first.values:
+        header = [measure, *first.attributes]
+        rows = [
+            [name, *(_percent(values[measure]) for values in evaluation.attributes.values())]
+            for name, evaluation in evaluations.items()
+        ]
+        print(f'\n{format_table(header, rows)}')
+
+
+def _percent(value: float) -> str:
+    return f'{100 * value:.2f}'
+
+
+def write_plots(evaluations: dict, folder: str) -> None:
+    """Success, precision and normalised precision plots, and a radar plot of the attributes."""
+    from srtrack import visualization
+
+    kinds = {
+        'success': (visualization.success_plot, 'success'),
+        'precision': (visualization.precision_plot, 'precision'),
+        'norm_precision': (visualization.normalized_precision_plot, 'normalized_precision'),
+    }
+    first = next(iter(evaluations.values()))
+    protocol = PROTOCOLS[first.protocol]
+    for curve, (plot, key) in kinds.items():
+        if curve not in first.curves:
+            continue
+        # Each curve has one headline measure; OP50 and OP75 are further points of the success one.
+        measure = next(name for name, item in protocol.measures.items() if item.curve == curve)
+        figure = plot(
+            {
+                name: {'thresholds': item.curves[curve].thresholds, key: item.curves[curve].values}
+                for name, item in evaluations.items()
+            },
+            {name: item.values[measure] for name, item in evaluations.items()},
+            title=f'{measure} ({protocol.name})',
+        )
+        visualization.save_figure(figure, Path(folder, key))
+    if len(first.attributes) >= 3:
+        measure = next(iter(first.values))
+        scores = {
+            name: {attribute: values[measure] for attribute, values in item.attributes.items()}
+            for name, item in evaluations.items()
+        }
+        figure = visualization.radar_plot(scores, title=f'{measure} ({protocol.name})')
+        visualization.save_figure(figure, Path(folder, 'attributes'))
+
+
+def write_html(evaluations: dict, path: str) -> None:
+    """The report of the visualization room."""
+    try:
+        from srtrack.visualization import write_evaluation_report
+    except ImportError as error:
+        raise RuntimeError(f'--html is not available: {error}') from error
+    write_evaluation_report(path, evaluations)
+
+
+def main() -> None:
+    args = parse_args()
+    if args.plots and 'success' not in getattr(PROTOCOLS[args.protocol], 'thresholds', {}):
+        raise ValueError(f'--plots: {args.protocol} has no success or precision curves')
+    sequences = Path(args.sequences).read_text().split() if args.sequences else None
+    evaluations = evaluate_trackers(
+        args.protocol,
+        args.gt,
+        args.results,
+        sequences=sequences,
+        attributes=args.attributes,
+        box_format=args.box_format,
+    )
+    print_tables(evaluations)
+    if args.json:
+        report = summary(evaluations, details=True)
+        Path(args.json).resolve().parent.mkdir(parents=True, exist_ok=True)
+        write_text(args.json, json.dumps(report, ensure_ascii=False) + '\n')
+    if args.plots:
+        write_plots(evaluations, args.plots)
+    if args.html:
+        write_html(evaluations, args.html)
+    print(json.dumps(summary(evaluations), ensure_ascii=False))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        sys.exit(1)

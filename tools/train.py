@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Train a tracker: python tools/train.py CONFIG."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import os.path as osp
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.engine.optim import use_mixed_precision
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a tracker.')
+    add_config_arguments(parser)
+    parser.add_argument(
+        '--work-dir', help='logs and checkpoints (default: work_dirs/<name of the config>)'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from CHECKPOINT, or from the latest in the work dir if none is given',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU'
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )  # fmt: skip
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def set_start(config: Config, resume: str | None) -> None:
+    """Decide between a fresh start, the latest checkpoint and a given one."""
+    if resume == 'auto':
+        resume = find_latest_checkpoint(config.work_dir)
+        if resume is None:
+            print_log(f'nothing to resume in {config.work_dir}: starting afresh', 'current')
+            return
+    if resume is not None:
+        config.resume, config.load_from = True, resume
+    source = config.get('load_from')
+    if source and '://' not in source and not osp.isfile(source.split(':', 1)[-1]):
+        raise FileNotFoundError(f'load_from={source}: there is no such checkpoint')
+
+
+def main() -> None:
+    args = parse_args()
+    config = load_config(args.config, args.cfg_options)
+    name = osp.splitext(osp.basename(args.config))[0]
+    config.work_dir = args.work_dir or config.get('work_dir') or osp.join('work_dirs', name)
+    config.launcher = args.launcher
+    if args.amp:
+        use_mixed_precision(config)
+    set_start(config, args.resume)
+    if args.launcher != 'none':
+        init_cpu_process_group()
+    runner_class = RUNNERS.get(config.runner_type) if 'runner_type' in config else Runner
+    runner_class.from_cfg(config).train()
+
+
+if __name__ == '__main__':
+    run_command(main)
