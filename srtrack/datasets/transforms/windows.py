@@ -1,0 +1,60 @@
+"""Where to cut a training pair."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from srtrack.datasets.crops import target_window
+from srtrack.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class SampleWindows(BaseTransform):
+    """Chooses the windows of template and search region; geometry only, no pixels.
+
+    The template's window is concentric with its box. The search window is that of a jittered box,
+    as in OSTrack: sides times ``exp(scale_jitter * N(0, 1))`` each, then a shift of each coordinate
+    that is uniform in ``+- 0.5 * center_jitter * sqrt(w h)`` of the jittered box.
+
+    Required keys: ``template_box``, ``search_box`` (x, y, w, h in pixels), ``rng``.
+    Added keys: ``template_window``, ``search_window``.
+
+    A pair whose target's centre would lie outside the search window is refused (None); with the
+    default numbers there is none.
+
+    Args:
+        template_factor: Side of the template's window over sqrt(w h).
+        search_factor: Side of the search window over sqrt(w h) of the jittered box.
+        center_jitter: See above.
+        scale_jitter: See above.
+    """
+
+    def __init__(
+        self,
+        template_factor: float = 2.0,
+        search_factor: float = 4.0,
+        center_jitter: float = 3.0,
+        scale_jitter: float = 0.25,
+    ) -> None:
+        self.template_factor = template_factor
+        self.search_factor = search_factor
+        self.center_jitter = center_jitter
+        self.scale_jitter = scale_jitter
+
+    def transform(self, results: dict) -> dict | None:
+        """Add both windows, or refuse the pair."""
+        rng = results['rng']
+        x, y, w, h = results['search_box']
+        center_x, center_y = x + 0.5 * w, y + 0.5 * h
+        width, height = (w, h) * np.exp(rng.standard_normal(2) * self.scale_jitter)
+        shift_x, shift_y = math.sqrt(width * height) * self.center_jitter * (rng.random(2) - 0.5)
+        left, top = center_x + shift_x - 0.5 * width, center_y + shift_y - 0.5 * height
+        window = target_window((left, top, width, height), self.search_factor)
+        if max(abs(center_x - window.center_x), abs(center_y - window.center_y)) >= window.side / 2:
+            return None
+        results['template_window'] = target_window(results['template_box'], self.template_factor)
+        results['search_window'] = window
+        return results
