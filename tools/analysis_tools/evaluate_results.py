@@ -122,19 +122,20 @@ def write_plots(evaluations: dict, folder: str) -> None:
         visualization.save_figure(figure, Path(folder, 'attributes'))
 
 
-def write_html(evaluations: dict, path: str) -> None:
-    """The report of the visualization room."""
+def html_writer():
+    """The report's writer in the visualization room, ``(path, evaluations) -> None``."""
     try:
         from srtrack.visualization import write_evaluation_report
     except ImportError as error:
         raise RuntimeError(f'--html is not available: {error}') from error
-    write_evaluation_report(path, evaluations)
+    return write_evaluation_report
 
 
 def main() -> None:
     args = parse_args()
     if args.plots and 'success' not in getattr(PROTOCOLS[args.protocol], 'thresholds', {}):
         raise ValueError(f'--plots: {args.protocol} has no success or precision curves')
+    write_html = html_writer() if args.html else None
     sequences = Path(args.sequences).read_text().split() if args.sequences else None
     evaluations = evaluate_trackers(
         args.protocol,
@@ -151,8 +152,8 @@ def main() -> None:
         write_text(args.json, json.dumps(report, ensure_ascii=False) + '\n')
     if args.plots:
         write_plots(evaluations, args.plots)
-    if args.html:
-        write_html(evaluations, args.html)
+    if write_html:
+        write_html(args.html, evaluations)
     print(json.dumps(summary(evaluations), ensure_ascii=False))
 
 

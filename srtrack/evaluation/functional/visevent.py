@@ -1,0 +1,58 @@
+"""VisEvent and COESOT: LasHeR's rules with one more step for frames where the target is absent.
+
+After the repair of the result, frames flagged absent are removed; but the counts are divided by
+*all* frames of the sequence. So the best possible score of a sequence is the share of its present
+frames. A sequence without any hit is left out of the mean (rule 6 of LasHeR), so that a tracker
+which gives up on a hard sequence with zero boxes can rise: kept on purpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .lasher import MEASURES, THRESHOLDS, FrameErrors, curves_from_errors, frame_errors, repair
+from .protocol import Annotation, CurveProtocol, Track, TrackError, require_length
+
+#: Attributes of VisEvent and COESOT, in the order of the flags in their annotation files.
+ATTRIBUTES = (
+    *('CM', 'ROT', 'DEF', 'FOC', 'LI', 'OV', 'POC', 'VC', 'SV'),
+    *('BC', 'MB', 'ARC', 'FM', 'NMO', 'IV', 'OE', 'BOM'),
+)
+
+
+def present_errors(annotation: Annotation, track: Track) -> FrameErrors:
+    """Overlap and errors of the present frames; without presence flags every frame is present."""
+    require_length(annotation, track)
+    boxes, truth = repair(track.boxes, annotation.boxes), annotation.boxes
+    if annotation.present is not None:
+        if len(annotation.present) != len(annotation):
+            raise TrackError(
+                f'{len(annotation.present)} presence flags for {len(annotation)} boxes'
+            )
+        boxes, truth = boxes[annotation.present], truth[annotation.present]
+    return frame_errors(boxes, truth)
+
+
+def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
+    """The three curves of one sequence, as fractions of all its frames."""
+    return curves_from_errors(present_errors(annotation, track), len(annotation))
+
+
+def _protocol(name: str, version: str) -> CurveProtocol:
+    return CurveProtocol(
+        name=name,
+        version=version,
+        thresholds=THRESHOLDS,
+        measures=MEASURES,
+        sequence_curves=sequence_curves,
+        drop_zero=True,
+        min_attribute=2,
+    )
+
+
+VISEVENT = _protocol(
+    'visevent', 'VisEvent_SOT_Benchmark toolkit (MATLAB, c309087), ranking by threshold for PR/NPR'
+)
+COESOT = _protocol(
+    'coesot', 'COESOT toolkit (MATLAB, as VisEvent c309087), ranking by threshold for PR/NPR'
+)

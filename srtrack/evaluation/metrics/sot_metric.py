@@ -1,0 +1,237 @@
+"""The metric of single-object tracking: frames in, one result file per sequence and a table out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from srtrack.evaluation.evaluate import per_sequence, plain
+from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
+from srtrack.evaluation.results import complete_sequences, read_track, write_text, write_track
+from srtrack.evaluation.table import format_table
+from srtrack.registry import METRICS
+
+
+@METRICS.register_module()
+class SOTMetric(BaseMetric):
+    """Scores sequences of frames under a named protocol.
+
+    ``process`` takes frames (see :class:`~srtrack.structures.TrackDataSample`): those of one
+    sequence in order, those of several sequences interleaved as they like. When the last frame of a
+    sequence has come, its result files are written at once. A protocol that needs the boxes of the
+    auxiliary modality (RGBT234) reads them from the field ``gt_box_aux``; one that clips boxes to
+    the image (DepthTrack) takes its size from the meta information ``image_size`` (width, height).
+
+    Results are one item per *sequence*: ``evaluate`` gathers them over the ranks itself, as
+    MMEngine's collection would cut them to the number of dataset items. A sequence that a sampler
+    repeated to fill up a rank counts once.
+
+    Args:
+        protocol: A name in :data:`~srtrack.evaluation.functional.PROTOCOLS`.
+        out_dir: Where ``<dataset>/<sequence>.txt``, ``<dataset>/<sequence>_score.txt`` and
+            ``metrics.json`` go; nothing is written without it.
+        prefix: Put before the names of the measures in place of the dataset's name; with several
+            datasets, before the dataset's name.
+        collect_device: See :class:`mmengine.evaluator.BaseMetric`; objects travel by
+            :func:`mmengine.dist.all_gather_object` either way.
+    """
+
+    def __init__(
+        self,
+        protocol: str = 'lasher',
+        out_dir: str | None = None,
+        prefix: str | None = None,
+        collect_device: str = 'cpu',
+    ) -> None:
+        # The base class warns about a missing prefix; here the dataset's name is the default.
+        super().__init__(collect_device=collect_device, prefix=prefix or protocol)
+        one_pass = sorted(name for name, item in PROTOCOLS.items() if item.one_pass)
+        if protocol not in one_pass:
+            raise ValueError(f'no one-pass protocol {protocol!r}; there are {", ".join(one_pass)}')
+        self.prefix = prefix
+        self.protocol = PROTOCOLS[protocol]
+        self.out_dir = None if out_dir is None else Path(out_dir)
+        self._open: dict[tuple[str, str], _Recording] = {}
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Take one frame of each of several sequences.
+
+        Raises:
+            ValueError: A frame is not the one that its sequence has to go on with.
+        """
+        for sample in data_samples:
+            key = (sample['dataset'], sample['sequence'])
+            if key not in self._open:
+                self._open[key] = _Recording(*key, num_frames=sample['num_frames'])
+            recording = self._open[key]
+            recording.add(sample)
+            if recording.finished:
+                self._close(self._open.pop(key))
+
+    def finished_sequences(self, dataset: str) -> set[str]:
+        """Sequences of ``dataset`` whose result files lie complete in ``out_dir``."""
+        return set() if self.out_dir is None else complete_sequences(self.out_dir / dataset)
+
+    def add_finished(
+        self,
+        dataset: str,
+        sequence: str,
+        boxes: np.ndarray,
+        present: np.ndarray | None = None,
+        aux_boxes: np.ndarray | None = None,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        """Count a sequence whose result files are in ``out_dir`` as if it had just been run.
+
+        Args:
+            dataset: Name of the dataset.
+            sequence: One of :meth:`finished_sequences`.
+            boxes, present, aux_boxes, image_size: Its ground truth, as its frames would bring it;
+                see :class:`~srtrack.evaluation.functional.Annotation`.
+
+        Raises:
+            ValueError: The files hold another number of frames than the ground truth.
+        """
+        if self.out_dir is None:
+            raise ValueError('add_finished needs out_dir, where the result files are')
+        track = read_track(self.out_dir / dataset, sequence)
+        if len(track) != len(boxes):
+            raise ValueError(
+                f'{self.out_dir / dataset / sequence}.txt has {len(track)} rows, the sequence '
+                f'{len(boxes)} frames: delete the file to run the sequence again'
+            )
+        annotation = Annotation(boxes, present, aux_boxes, image_size)
+        self.results.append((dataset, sequence, annotation, track))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Measures over all sequences of all ranks: ``{'<prefix>/<measure>': value in [0, 1]}``.
+
+        Args:
+            size: Number of dataset items; not used, as results are per sequence.
+
+        Raises:
+            ValueError: A sequence has not come to its end, or no sequence has come at all.
+        """
+        if self._open:
+            states = [recording.state for recording in self._open.values()]
+            raise ValueError(f'sequences that did not come to their end: {"; ".join(states)}')
+        gathered = all_gather_object(self.results)
+        metrics = [None]
+        if is_main_process():
+            results = [result for rank_results in gathered for result in rank_results]
+            metrics = [self.compute_metrics(results)]
+        broadcast_object_list(metrics)
+        self.results.clear()
+        return metrics[0]
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Score, report and (with ``out_dir``) save the results of all ranks."""
+        if not results:
+            raise ValueError('no sequence has been run: is the dataset empty?')
+        # By name, so that neither the order of arrival nor the number of ranks moves a digit.
+        unique = {result[:2]: result[2:] for result in sorted(results, key=lambda item: item[:2])}
+        evaluations = {}
+        for dataset in sorted({dataset for dataset, _ in unique}):
+            pairs = {name: pair for (owner, name), pair in unique.items() if owner == dataset}
+            evaluations[dataset] = self.protocol.evaluate(
+                {name: annotation for name, (annotation, _) in pairs.items()},
+                {name: track for name, (_, track) in pairs.items()},
+            )
+        metrics = {
+            f'{self._prefix_of(dataset, len(evaluations))}/{measure}': value
+            for dataset, evaluation in evaluations.items()
+            for measure, value in evaluation.values.items()
+        }
+        self._print(evaluations)
+        if self.out_dir is not None:
+            self._write_json(metrics, evaluations)
+        return metrics
+
+    def _close(self, recording: _Recording) -> None:
+        track = recording.track
+        if self.out_dir is not None:
+            write_track(self.out_dir / recording.dataset, recording.sequence, track)
+        self.results.append((recording.dataset, recording.sequence, recording.annotation, track))
+
+    def _prefix_of(self, dataset: str, num_datasets: int) -> str:
+        if self.prefix is None:
+            return dataset
+        return self.prefix if num_datasets == 1 else f'{self.prefix}/{dataset}'
+
+    def _print(self, evaluations: dict[str, Evaluation]) -> None:
+        rows = [
+            [dataset, str(len(evaluation.sequences))]
+            + [f'{100 * value:.2f}' for value in evaluation.values.values()]
+            for dataset, evaluation in evaluations.items()
+        ]
+        header = ['dataset', 'sequences', *next(iter(evaluations.values())).values]
+        table = format_table(header, rows)
+        title = f'protocol {self.protocol.name} ({self.protocol.version}), percent'
+        MMLogger.get_current_instance().info(f'{title}\n{table}')
+
+    def _write_json(self, metrics: dict, evaluations: dict[str, Evaluation]) -> None:
+        report = {
+            'protocol': self.protocol.name,
+            'version': self.protocol.version,
+            'metrics': plain(metrics),
+            'datasets': {
+                dataset: {**plain(evaluation.values), 'sequences': per_sequence(evaluation)}
+                for dataset, evaluation in evaluations.items()
+            },
+        }
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=2, ensure_ascii=False)
+        write_text(self.out_dir / 'metrics.json', text + '\n')
+
+
+class _Recording:
+    """The frames of one sequence so far."""
+
+    def __init__(self, dataset: str, sequence: str, num_frames: int) -> None:
+        self.dataset, self.sequence = dataset, sequence
+        self.num_frames, self.next_frame = num_frames, 0
+        self.gt_boxes = np.full((num_frames, 4), np.nan)
+        self.gt_present = np.ones(num_frames, dtype=bool)
+        self.gt_aux_boxes: np.ndarray | None = None
+        self.image_size: tuple[int, int] | None = None
+        self.boxes = np.full((num_frames, 4), np.nan)
+        self.scores = np.full(num_frames, np.nan)
+
+    def add(self, sample: dict) -> None:
+        frame = sample['frame_index']
+        if frame != self.next_frame:
+            raise ValueError(f'{self.state}, but frame {frame} came')
+        self.gt_boxes[frame] = sample['gt_box']
+        self.gt_present[frame] = sample['gt_present']
+        self.image_size = sample.get('image_size')
+        if 'gt_box_aux' in sample:
+            if self.gt_aux_boxes is None:
+                self.gt_aux_boxes = np.full((self.num_frames, 4), np.nan)
+            self.gt_aux_boxes[frame] = sample['gt_box_aux']
+        self.boxes[frame] = sample['pred_box']
+        self.scores[frame] = sample['pred_score']
+        self.next_frame += 1
+
+    @property
+    def finished(self) -> bool:
+        return self.next_frame == self.num_frames
+
+    @property
+    def state(self) -> str:
+        name = f'{self.dataset}/{self.sequence}'
+        return f'{name} goes on with frame {self.next_frame} of {self.num_frames}'
+
+    @property
+    def annotation(self) -> Annotation:
+        return Annotation(self.gt_boxes, self.gt_present, self.gt_aux_boxes, self.image_size)
+
+    @property
+    def track(self) -> Track:
+        return Track(self.boxes, self.scores)
