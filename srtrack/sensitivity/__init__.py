@@ -1,0 +1,63 @@
+"""Sensitivity-aware regularized tuning: the method, in plain PyTorch.
+
+A model that was trained on a source domain is tuned to a target domain, and each update is taken
+back in part where the model is sensitive:
+
+1. :func:`partition_operations` groups the parameters into operations; an estimator of
+   :mod:`~srtrack.sensitivity.prior` measures how sharply the *source* loss curves along each
+   (Eq. 5 to 8), once and before tuning; :func:`rank_operations` keeps only the order.
+2. While tuning, squared gradients are ranked at every step (Eq. 13; :func:`exact_rank`,
+   :func:`histogram_rank`).
+3. :func:`joint_sensitivity` mixes both ranks, the prior first, the transfer later (Eq. 14).
+4. :class:`ScaledStep` lets any optimizer make its update and keeps the share 1 - s of it (Eq. 15).
+"""
+
+from .histogram import MagnitudeHistogram
+from .operations import partition_operations, rank_operations
+from .prior import (
+    FiniteDifference,
+    FisherGram,
+    Lanczos,
+    PriorEstimator,
+    PriorResult,
+    RayleighProbe,
+    StagedLoss,
+    fingerprint,
+    split_tensors,
+)
+from .schedule import harmony_weights, joint_sensitivity
+from .transfer import (
+    adaptation_risk,
+    exact_rank,
+    exact_rank_global,
+    gradient_norm,
+    gradient_sparsity,
+    histogram_rank,
+    histogram_rank_global,
+)
+from .update import ScaledStep
+
+__all__ = [
+    'FiniteDifference',
+    'FisherGram',
+    'Lanczos',
+    'MagnitudeHistogram',
+    'PriorEstimator',
+    'PriorResult',
+    'RayleighProbe',
+    'ScaledStep',
+    'StagedLoss',
+    'adaptation_risk',
+    'exact_rank',
+    'exact_rank_global',
+    'fingerprint',
+    'gradient_norm',
+    'gradient_sparsity',
+    'harmony_weights',
+    'histogram_rank',
+    'histogram_rank_global',
+    'joint_sensitivity',
+    'partition_operations',
+    'rank_operations',
+    'split_tensors',
+]

@@ -1,0 +1,30 @@
+"""Prior sensitivity (Eq. 2 to 8): how sharply the source loss curves along each operation.
+
+===================== =================================== ==========================================
+estimator             measures                            per batch and N operations
+===================== =================================== ==========================================
+``FiniteDifference``  Eq. 7 along random directions       2 N losses, float64
+``RayleighProbe``     the same directions, exact          N Hessian-vector products
+``Lanczos``           leading eigenvalues of the Hessian  20 N to 100 N Hessian-vector products
+``FisherGram``        those of the empirical Fisher       B backward passes, whatever N
+===================== =================================== ==========================================
+"""
+
+from .base import PriorEstimator, StagedLoss, split_tensors
+from .curvature import RayleighProbe
+from .finite_difference import FiniteDifference
+from .fisher_gram import FisherGram
+from .lanczos import Lanczos
+from .result import PriorResult, fingerprint
+
+__all__ = [
+    'FiniteDifference',
+    'FisherGram',
+    'Lanczos',
+    'PriorEstimator',
+    'PriorResult',
+    'RayleighProbe',
+    'StagedLoss',
+    'fingerprint',
+    'split_tensors',
+]

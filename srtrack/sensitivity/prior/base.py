@@ -1,0 +1,315 @@
+"""The interface of all estimators of prior sensitivity, and the privacy they work in."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import statistics
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .result import PriorResult, library_versions
+
+LossFn = Callable[[nn.Module, Any], Tensor]
+Progress = Callable[[int, int], None]
+SplitBatch = Callable[[Any], list]
+
+
+class PriorEstimator(ABC):
+    """Measures the prior sensitivity of operations: how sharply the source loss curves along them.
+
+    The score of an operation is the mean of its K leading curvatures (Eq. 6 and 8). The pass leaves
+    no trace: it works on a copy of the model, in eval mode and in the estimator's dtype, and sets
+    the random number generators of torch, CUDA, numpy and Python back when it ends or is
+    interrupted. It is a function of its arguments and the seed alone.
+
+    Args:
+        top_k (int): K, the number of leading values that are averaged; 10 in the paper.
+        dtype (torch.dtype): Floating-point dtype of the pass.
+    """
+
+    def __init__(self, top_k: int = 10, dtype: torch.dtype = torch.float64):
+        if top_k < 1:
+            raise ValueError(f'top_k={top_k} is not positive')
+        self.top_k = top_k
+        self.dtype = dtype
+
+    def estimate(
+        self,
+        model: nn.Module,
+        loss_fn: LossFn,
+        batches: Iterable[Any],
+        operations: Mapping[str, Sequence[str]],
+        progress: Progress | None = None,
+        seed: int = 0,
+        split_batch: SplitBatch | None = None,
+    ) -> PriorResult:
+        """Measure the prior sensitivity of operations.
+
+        Args:
+            model (nn.Module): Pre-trained model; not changed. A copy of it must fit into memory.
+            loss_fn (Callable): ``loss_fn(model, batch)`` gives the source loss of a batch as a
+                scalar tensor. It must use the model that it is given. See :class:`StagedLoss` for
+                losses that can be evaluated from the middle.
+            batches (Iterable): Batches of source data D_0, of any type. Floating-point tensors in
+                nested dicts, lists and tuples are cast to the dtype of the pass; anything else
+                inside is for ``loss_fn`` to cast.
+            operations (Mapping): Operation name to parameter names, see
+                :func:`~srtrack.sensitivity.partition_operations`.
+            progress (Callable, optional): Called as ``progress(done, total)``; ``total`` is 0 where
+                it depends on a length that ``batches`` does not have.
+            seed (int): Seed of the random directions and of all randomness in the pass.
+            split_batch (Callable, optional): Splits a batch into a list of batches of one sample,
+                for estimators that need per-sample gradients. Default: :func:`split_tensors`.
+
+        Returns:
+            PriorResult: Scores and what they were made of.
+
+        Raises:
+            ValueError: If there are no batches or operations, a parameter name is unknown, or a
+                loss is not a finite scalar; batch and operation are named.
+        """
+        self._check(model, operations)
+        with preserved_rng(seed):
+            private = copy.deepcopy(model).eval().to(self.dtype).requires_grad_(False)
+            params = dict(private.named_parameters())
+            groups = {
+                operation: [params[name].requires_grad_() for name in names]
+                for operation, names in operations.items()
+            }
+            task = Task(private, loss_fn, groups, seed, split_batch or split_tensors)
+            counted = _Counted(batches, self.dtype)
+            num_batches = len(batches) if isinstance(batches, Sized) else 0
+            tick = _Ticker(progress, self._num_ticks(num_batches, len(groups)))
+            values = self._measure(task, counted, tick)
+        if counted.count == 0:
+            raise ValueError('no batches of source data to measure prior sensitivity on')
+        return PriorResult(
+            scores={name: statistics.fmean(values.leading[name]) for name in groups},
+            spread={name: _deviation(values.per_batch[name]) for name in groups},
+            evaluations=task.evaluations,
+            eigenvalues=values.leading,
+            settings={**self.settings(), 'seed': seed, 'num_batches': counted.count},
+            versions=library_versions(),
+        )
+
+    @abstractmethod
+    def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
+        """Leading curvatures of every group; calls ``tick`` as often as :meth:`_num_ticks` says."""
+
+    def _num_ticks(self, num_batches: int, num_groups: int) -> int:
+        return num_batches * num_groups
+
+    def settings(self) -> dict[str, object]:
+        """Name and arguments of the estimator, in types that JSON knows."""
+        arguments = {
+            key: str(value) if isinstance(value, torch.dtype) else value
+            for key, value in vars(self).items()
+        }
+        return {'estimator': type(self).__name__, **arguments}
+
+    @staticmethod
+    def _check(model: nn.Module, operations: Mapping[str, Sequence[str]]) -> None:
+        if not operations:
+            raise ValueError('no operations to measure: does the parameter pattern fit any name?')
+        known = {name for name, _ in model.named_parameters()}
+        for operation, names in operations.items():
+            unknown = [name for name in names if name not in known]
+            if unknown or not names:
+                raise ValueError(
+                    f'operation {operation} names parameters that the model lacks: {unknown}'
+                    if unknown
+                    else f'operation {operation} has no parameters'
+                )
+
+
+@dataclass
+class Task:
+    """A private copy of the model, its loss, and the groups of parameters to probe."""
+
+    model: nn.Module
+    loss_fn: LossFn
+    groups: dict[str, list[Tensor]]
+    seed: int
+    split_batch: SplitBatch
+    evaluations: int = 0
+
+    def loss(self, batch: Any, where: str) -> Tensor:
+        """Loss of a batch as a finite 0-d tensor."""
+        with self.fixed_randomness():
+            return checked_loss(self.loss_fn(self.model, batch), where)
+
+    @contextmanager
+    def fixed_randomness(self) -> Iterator[None]:
+        """Randomness left in the model is the same in every call, and the data's is not touched."""
+        devices = {param.device.index for param in self.params if param.is_cuda}
+        with torch.random.fork_rng(devices=sorted(devices)):
+            torch.manual_seed(self.seed)
+            yield
+
+    @property
+    def params(self) -> list[Tensor]:
+        return [param for group in self.groups.values() for param in group]
+
+
+@dataclass
+class Curvatures:
+    """By operation: the leading values, largest first, and the mean of those of each batch."""
+
+    leading: dict[str, list[float]]
+    per_batch: dict[str, list[float]]
+
+
+class StagedLoss(ABC):
+    """A loss as a chain of stages, so that a change in the model re-runs only what follows it.
+
+    :class:`FiniteDifference` keeps the state before each stage and, when it perturbs an operation,
+    starts from the first stage that reads it. The loss is bit-equal to the whole chain's. A stage
+    must not change its input in place nor reach around the chain.
+
+    Example:
+        >>> class BlockwiseLoss(StagedLoss):
+        ...     def stages(self, model, batch):
+        ...         images, labels = batch
+        ...         return [
+        ...             lambda _: model.embed(images),
+        ...             *model.blocks,
+        ...             lambda tokens: cross_entropy(model.head(tokens), labels),
+        ...         ]
+    """
+
+    @abstractmethod
+    def stages(self, model: nn.Module, batch: Any) -> Sequence[Callable[[Any], Any]]:
+        """Stages to be called one after the other: from ``batch`` to the scalar loss."""
+
+    def __call__(self, model: nn.Module, batch: Any) -> Tensor:
+        state = batch
+        for stage in self.stages(model, batch):
+            state = stage(state)
+        return state
+
+
+def checked_loss(loss: Tensor, where: str) -> Tensor:
+    """The loss as a 0-d tensor, if it is a finite scalar; ``where`` goes into the error."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        raise ValueError(f'loss_fn must return a scalar tensor, not {_describe(loss)}')
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise ValueError(
+            f'the source loss of {where} is {value}: prior sensitivity needs a finite loss; '
+            'check the pre-trained weights and the source data'
+        )
+    return loss.reshape(())
+
+
+def _describe(value: Any) -> str:
+    return (
+        f'one of shape {tuple(value.shape)}' if isinstance(value, Tensor) else type(value).__name__
+    )
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def cast_floats(batch: Any, dtype: torch.dtype) -> Any:
+    """Cast the floating-point tensors in nested dicts, lists and tuples."""
+    if isinstance(batch, Tensor):
+        return batch.to(dtype) if batch.is_floating_point() else batch
+    return _map(batch, lambda item: cast_floats(item, dtype))
+
+
+def split_tensors(batch: Any) -> list:
+    """Split a batch of nested dicts, lists and tuples along the first dimension of its tensors.
+
+    Raises:
+        TypeError: If there is anything else in it, or the tensors differ in their first dimension.
+    """
+    sizes = {tensor.shape[:1] for tensor in _tensors(batch)}
+    if len(sizes) != 1 or () in sizes:
+        raise TypeError(
+            'cannot split this batch into samples: its tensors have no common first dimension; '
+            'pass split_batch'
+        )
+
+    def sample(item: Any, i: int) -> Any:
+        if isinstance(item, Tensor):
+            return item[i : i + 1]
+        return _map(item, lambda inner: sample(inner, i))
+
+    return [sample(batch, i) for i in range(*sizes.pop())]
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, (Mapping, list, tuple)):
+        for item in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from _tensors(item)
+    else:
+        raise TypeError(f'cannot split {type(batch).__name__} into samples; pass split_batch')
+
+
+def _map(batch: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to the items of a dict, list or (named) tuple; leave other things alone."""
+    if isinstance(batch, Mapping):
+        return {key: function(value) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, '_fields'):
+        return type(batch)(*(function(item) for item in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(function(item) for item in batch)
+    return batch
+
+
+@contextmanager
+def preserved_rng(seed: int) -> Iterator[None]:
+    """Seed torch, CUDA, numpy and Python inside; set their generators back on the way out."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+class _Counted:
+    """Batches in the dtype of the pass, counted; an error says which batch it came with."""
+
+    def __init__(self, batches: Iterable[Any], dtype: torch.dtype):
+        self._batches = batches
+        self._dtype = dtype
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._batches:
+            self.count += 1
+            yield cast_floats(batch, self._dtype)
+
+
+class _Ticker:
+    """Counts steps of the pass for the caller's progress bar."""
+
+    def __init__(self, progress: Progress | None, total: int):
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)

@@ -1,0 +1,73 @@
+"""What estimators that probe random directions share."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import Curvatures, PriorEstimator, Task
+
+
+class DirectionalProbe(PriorEstimator):
+    """Curvatures along random Gaussian directions, of which the K largest are kept (Algorithm 1).
+
+    The largest are taken over all batches and directions. A random direction in n dimensions has a
+    Rayleigh quotient of about tr(H) / n with a relative standard deviation of about
+    sqrt(2 sum lambda^2) / sum lambda: it tells how curved an operation is *on average* and does not
+    find its largest eigenvalue unless n is small.
+
+    Args:
+        num_directions (int): Directions per batch and operation.
+        top_k (int): K, the number of leading values that are averaged.
+        dtype (torch.dtype): Floating-point dtype of the pass.
+    """
+
+    def __init__(
+        self, num_directions: int = 1, top_k: int = 10, dtype: torch.dtype = torch.float64
+    ):
+        super().__init__(top_k, dtype)
+        if num_directions < 1:
+            raise ValueError(f'num_directions={num_directions} is not positive')
+        self.num_directions = num_directions
+
+    @abstractmethod
+    def _quotients(self, task: Task, index: int, batch: Any) -> Iterator[tuple[str, list[float]]]:
+        """For each operation its Rayleigh quotients along this batch's directions."""
+
+    def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
+        leading = {operation: [] for operation in task.groups}
+        per_batch = {operation: [] for operation in task.groups}
+        for index, batch in enumerate(batches):
+            for operation, quotients in self._quotients(task, index, batch):
+                per_batch[operation].append(statistics.fmean(self._largest(quotients)))
+                leading[operation] = self._largest(leading[operation] + quotients)
+                tick()
+        return Curvatures(leading, per_batch)
+
+    def _largest(self, values: list[float]) -> list[float]:
+        return sorted(values, reverse=True)[: self.top_k]
+
+    def directions(self, task: Task, index: int, operation: str) -> Iterator[list[Tensor]]:
+        """Standard normal directions, one tensor per parameter of the operation.
+
+        They depend on seed, batch and operation alone: not on the device, the other operations or
+        how the work is shared out.
+        """
+        key = hashlib.sha256(f'{task.seed}/{index}/{operation}'.encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(key[:8], 'big', signed=True))
+        for _ in range(self.num_directions):
+            yield [
+                torch.randn(param.shape, generator=generator, dtype=param.dtype).to(param.device)
+                for param in task.groups[operation]
+            ]
+
+
+def inner(left: Iterable[Tensor], right: Iterable[Tensor]) -> float:
+    """Inner product of two vectors that are given as lists of tensors."""
+    return sum(float(torch.dot(x.reshape(-1), y.reshape(-1))) for x, y in zip(left, right))

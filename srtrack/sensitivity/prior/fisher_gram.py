@@ -1,0 +1,97 @@
+"""The empirical Fisher's leading eigenvalues from per-sample gradients."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import Curvatures, PriorEstimator, Task
+
+
+class FisherGram(PriorEstimator):
+    """Leading eigenvalues of each operation's empirical Fisher matrix, for all operations at once.
+
+    The empirical Fisher of B samples with gradients g_i is F = 1/B sum g_i g_i'. Its eigenvalues
+    are, zeros aside, those of the B x B Gram matrix G_ik = g_i'g_k / B, which needs the gradients
+    and no matrix of the parameters' size. They are averaged over batches, one by one in their
+    order.
+
+    - *Cost*: B forward and backward passes of one sample per batch, for all operations together;
+      memory for B gradients of the operations. ``evaluations`` counts backward passes.
+    - *Variance*: sampling of the source data alone, see ``spread``; no directions are drawn.
+    - *Failure modes*: F is the curvature only near a minimum of a likelihood; where the loss is no
+      likelihood or the model does not fit the source it measures gradient noise. Its rank is at
+      most B: with B < K the missing eigenvalues are zeros. The model must treat the samples of a
+      batch on their own, as in eval mode.
+
+    Args:
+        top_k (int): K, the number of leading eigenvalues that are averaged; an operation of n < K
+            parameters has n.
+        dtype (torch.dtype): Floating-point dtype of the pass. There is no difference of close
+            numbers here, so float32 does.
+    """
+
+    def __init__(self, top_k: int = 10, dtype: torch.dtype = torch.float32):
+        super().__init__(top_k, dtype)
+
+    def _num_ticks(self, num_batches: int, num_groups: int) -> int:
+        return num_batches
+
+    def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
+        spectra = defaultdict(list)
+        for index, batch in enumerate(batches):
+            for operation, gradients in self._gradients(task, index, batch).items():
+                spectra[operation].append(self._spectrum(gradients))
+            tick()
+        return Curvatures(
+            leading={
+                operation: [statistics.fmean(column) for column in zip(*each)]
+                for operation, each in spectra.items()
+            },
+            per_batch={
+                operation: [statistics.fmean(spectrum) for spectrum in each]
+                for operation, each in spectra.items()
+            },
+        )
+
+    @staticmethod
+    def _gradients(task: Task, index: int, batch: Any) -> dict[str, Tensor]:
+        """Per-sample gradients of each operation, (B, n)."""
+        samples = task.split_batch(batch)
+        rows = {
+            operation: torch.empty(
+                len(samples),
+                sum(param.numel() for param in params),
+                dtype=params[0].dtype,
+                device=params[0].device,
+            )
+            for operation, params in task.groups.items()
+        }
+        for i, sample in enumerate(samples):
+            with torch.enable_grad():
+                loss = task.loss(sample, where=f'sample {i} of batch {index}')
+                gradients = iter(_gradients(loss, task.params))
+            task.evaluations += 1
+            for operation, params in task.groups.items():
+                parts = [next(gradients).reshape(-1) for _ in params]
+                torch.cat(parts, out=rows[operation][i])
+        return rows
+
+    def _spectrum(self, gradients: Tensor) -> list[float]:
+        """The K largest eigenvalues of the empirical Fisher, largest first."""
+        size, n = gradients.shape
+        gram = (gradients @ gradients.T).double() / size
+        eigenvalues = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0).tolist()
+        k = min(self.top_k, n)
+        return (eigenvalues + [0.0] * k)[:k]
+
+
+def _gradients(loss: Tensor, params: Sequence[Tensor]) -> Sequence[Tensor]:
+    if not loss.requires_grad:
+        return [torch.zeros_like(param) for param in params]
+    return torch.autograd.grad(loss, params, materialize_grads=True)

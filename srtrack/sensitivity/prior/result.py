@@ -1,0 +1,115 @@
+"""What an estimator of prior sensitivity hands back."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+
+import numpy as np
+import scipy
+import torch
+from torch import Tensor
+
+from ..operations import rank_operations
+
+
+@dataclass(frozen=True)
+class PriorResult:
+    """Prior sensitivity of the operations of one model on one source.
+
+    Attributes:
+        scores (dict[str, float]): Prior sensitivity s_j^p of Eq. 8 by operation.
+        spread (dict[str, float]): Standard deviation of the score over batches; 0 for one batch.
+        evaluations (int): What the estimator paid: losses, Hessian-vector products or backward
+            passes (its class says which).
+        eigenvalues (dict[str, list[float]]): The values averaged into the score, largest first.
+        settings (dict[str, object]): Estimator, its arguments, seed and number of batches.
+        versions (dict[str, str]): Of Python and of the libraries that the numbers depend on.
+    """
+
+    scores: dict[str, float]
+    spread: dict[str, float]
+    evaluations: int
+    eigenvalues: dict[str, list[float]]
+    settings: dict[str, object] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def ranks(self) -> dict[str, float]:
+        """Ranks of the scores in [0, 1], see :func:`~srtrack.sensitivity.rank_operations`."""
+        return rank_operations(self.scores)
+
+    def to_dict(self) -> dict[str, object]:
+        """All of it in types that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> PriorResult:
+        """The inverse of :meth:`to_dict`; further keys are ignored.
+
+        Raises:
+            ValueError: If a key is missing.
+        """
+        names = [each.name for each in fields(cls)]
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise ValueError(f'this is no prior sensitivity result: {", ".join(missing)} missing')
+        return cls(**{name: data[name] for name in names})
+
+    @classmethod
+    def merge(cls, results: Sequence[PriorResult]) -> PriorResult:
+        """Join results of the same estimation on disjoint operations.
+
+        Estimators treat each operation on its own and draw its directions from its name, so a run
+        that is sharded over processes by operation and merged equals the unsharded one.
+
+        Raises:
+            ValueError: If the settings differ or an operation occurs twice.
+        """
+        first = results[0]
+        if any(other.settings != first.settings for other in results):
+            raise ValueError('results of different settings cannot be merged')
+        names = [name for result in results for name in result.scores]
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f'operations occur in more than one result: {", ".join(twice)}')
+
+        def union(key: str) -> dict:
+            return {name: v for each in results for name, v in getattr(each, key).items()}
+
+        return cls(
+            scores=union('scores'),
+            spread=union('spread'),
+            evaluations=sum(result.evaluations for result in results),
+            eigenvalues=union('eigenvalues'),
+            settings=first.settings,
+            versions=first.versions,
+        )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python, torch, numpy and scipy."""
+    return {
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'numpy': np.__version__,
+        'scipy': scipy.__version__,
+    }
+
+
+def fingerprint(named_tensors: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of tensors, in the order of their names.
+
+    Args:
+        named_tensors (Mapping | Iterable): A state dict, or pairs as from ``named_parameters()``.
+
+    Returns:
+        str: 64 hexadecimal digits; the same wherever the tensors are.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(dict(named_tensors).items()):
+        digest.update(f'{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0'.encode())
+        flat = tensor.detach().cpu().contiguous().view(-1)
+        digest.update(flat.view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,237 @@
+"""Transfer sensitivity: squared gradients, ranked to [0, 1] (Eq. 13), and what they tell.
+
+Ranking g^2 is ranking |g|, which unlike g^2 does not underflow. The *exact* rank sorts; the
+*histogram* rank reads it off a histogram of the leading bits of |g| in two passes over the
+gradient, with a bound on its error (:class:`~srtrack.sensitivity.MagnitudeHistogram`).
+
+Zero gradients, infinities and NaN are ranked like everything else: zeros tie for the lowest rank,
+infinities come after every finite value and NaN after those, so that a rank is always finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from .histogram import MagnitudeHistogram, chunks, magnitude_keys, new_scratch
+
+# Up to this size sorting is quicker than setting up a table, and exact.
+SORTED_BELOW = 1 << 12
+_NORM_PIECE = 1 << 15
+
+
+@torch.no_grad()
+def exact_rank(grad: Tensor, out: Tensor | None = None) -> Tensor:
+    """Rank of the squared gradient within its tensor, r / (n - 1), by sorting.
+
+    r counts from 0 for the least sensitive; ties share their mean rank. A tensor of one element
+    has rank 0. Cost: one sort of n integers; about five times the gradient's memory on the way.
+
+    Args:
+        grad (Tensor): Gradient of any shape; float16, bfloat16, float32 or float64.
+        out (Tensor, optional): Where to write the rank: of the gradient's shape, float32 or
+            float64.
+
+    Returns:
+        Tensor: Rank in [0, 1] of the gradient's shape, float32 unless ``out`` says otherwise.
+    """
+    out = _like(grad) if out is None else out
+    return out.copy_(_mean_ranks(magnitude_keys(grad).flatten(), out.dtype).view_as(grad))
+
+
+@torch.no_grad()
+def exact_rank_global(
+    grads: Sequence[Tensor],
+    process_group: dist.ProcessGroup | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> list[Tensor]:
+    """As :func:`exact_rank`, over the elements of all tensors together.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients on one device; compared in their promoted dtype.
+        process_group (ProcessGroup, optional): For *sharded* parameters: the group whose processes
+            hold the other shards. All magnitudes are gathered, so each process must have room for
+            all of them; :func:`histogram_rank_global` sends one table instead. Under plain data
+            parallelism every process holds all gradients: leave it out.
+        dtype (torch.dtype): Of the ranks; float32 or float64.
+
+    Returns:
+        list[Tensor]: Ranks in [0, 1] of the gradients' shapes.
+    """
+    if not grads:
+        return []
+    keys = magnitude_keys(torch.cat([grad.flatten() for grad in grads]))
+    numel, offset = keys.numel(), 0
+    if process_group is not None:
+        keys, offset = _gather(keys, process_group)
+    ranks = _mean_ranks(keys, dtype)[offset : offset + numel]
+    pieces = ranks.split([grad.numel() for grad in grads])
+    return [piece.view_as(grad) for piece, grad in zip(pieces, grads)]
+
+
+@torch.no_grad()
+def histogram_rank(
+    grad: Tensor, bits: int = 14, out: Tensor | None = None, scratch: Tensor | None = None
+) -> Tensor:
+    """Rank of the squared gradient within its tensor, r / (n - 1), read off a histogram.
+
+    Equal to the exact rank of the magnitudes truncated to ``bits - 8`` bits of mantissa. An element
+    is therefore off by at most (c - 1) / (2 (n - 1)), c being the number of elements whose
+    magnitude lies in the same interval of relative width 2^-(bits - 8): at 14 bits 4e-3 for a
+    Gaussian gradient, and half a rank in the worst case of n different values within 1.6 % of each
+    other. The order of any two elements further apart than that is right. Tensors of up to 4096
+    elements and 16-bit floats come out exact.
+
+    Args:
+        grad (Tensor): Gradient of any shape; float16, bfloat16, float32 or float64.
+        bits (int): Leading bits of |g| that make a bin, 9 to 20.
+        out (Tensor, optional): Where to write the rank: contiguous, of the gradient's shape,
+            float32 or float64.
+        scratch (Tensor, optional): int32 buffer; the gradient is treated in pieces of its length.
+
+    Returns:
+        Tensor: Rank in [0, 1] of the gradient's shape, float32 unless ``out`` says otherwise.
+    """
+    if grad.numel() <= SORTED_BELOW:
+        return exact_rank(grad, out)
+    out = _like(grad) if out is None else out
+    flat = grad.reshape(-1)
+    scratch = new_scratch(flat) if scratch is None else scratch
+    histogram = MagnitudeHistogram(grad.dtype, bits, grad.device)
+    histogram.add(flat, scratch)
+    _look_up(flat, histogram, histogram.rank_table(out.dtype), out.view(-1), scratch)
+    return out
+
+
+@torch.no_grad()
+def histogram_rank_global(
+    grads: Sequence[Tensor], process_group: dist.ProcessGroup | None = None, bits: int = 14
+) -> list[Tensor]:
+    """As :func:`histogram_rank`, over the elements of all tensors together.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients on one device; compared in their promoted dtype.
+        process_group (ProcessGroup, optional): For *sharded* parameters: the group whose processes
+            hold the other shards. The histogram is summed over it, so that the ranks are those of
+            one process that holds everything. Each process must pass at least one tensor (it may
+            be empty), of the same dtypes. Under plain data parallelism leave it out.
+        bits (int): Leading bits of |g| that make a bin, 9 to 20.
+
+    Returns:
+        list[Tensor]: Ranks in [0, 1], float32, of the gradients' shapes.
+    """
+    if not grads:
+        return []
+    scratch = new_scratch(max(grads, key=Tensor.numel))
+    histogram = global_histogram(grads, scratch, bits, process_group)
+    table = histogram.rank_table()
+    ranks = [_like(grad) for grad in grads]
+    for grad, rank in zip(grads, ranks):
+        _look_up(grad.reshape(-1), histogram, table, rank.view(-1), scratch)
+    return ranks
+
+
+def global_histogram(
+    grads: Sequence[Tensor],
+    scratch: Tensor,
+    bits: int = 14,
+    process_group: dist.ProcessGroup | None = None,
+) -> MagnitudeHistogram:
+    """The histogram of all tensors' magnitudes, summed over the processes of a group."""
+    dtype = reduce(torch.promote_types, (grad.dtype for grad in grads))
+    histogram = MagnitudeHistogram(dtype, bits, grads[0].device)
+    for grad in grads:
+        histogram.add(grad.reshape(-1), scratch)
+    if process_group is not None:
+        dist.all_reduce(histogram.counts, group=process_group)
+    return histogram
+
+
+@torch.no_grad()
+def gradient_sparsity(grads: Sequence[Tensor]) -> Tensor:
+    """Sparsity measure of Eq. 9, ||G||_1 / (sqrt(n) ||G||_2), over all tensors together.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients.
+
+    Returns:
+        Tensor: 0-d float64, from 1 / sqrt(n) (a single non-zero element) to 1 (all of one
+        magnitude): smaller is sparser. NaN where there is no gradient or all of it is zero.
+    """
+    n = sum(grad.numel() for grad in grads)
+    return _norm(grads, 1) / (gradient_norm(grads) * math.sqrt(n))
+
+
+@torch.no_grad()
+def adaptation_risk(grads: Sequence[Tensor], lr: float, sigma: float) -> Tensor:
+    """Adaptation risk of Eq. 12, lr sqrt(2 sigma^2) ||G||_2, over all tensors together.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients.
+        lr (float): Learning rate, alpha in the paper.
+        sigma (float): Standard deviation of the noise in an update.
+
+    Returns:
+        Tensor: 0-d float64, in units of the loss.
+    """
+    return lr * math.sqrt(2) * abs(sigma) * gradient_norm(grads)
+
+
+@torch.no_grad()
+def gradient_norm(grads: Sequence[Tensor]) -> Tensor:
+    """||G||_2 over all tensors together, 0-d float64."""
+    return _norm(grads, 2)
+
+
+def _norm(grads: Sequence[Tensor], order: int) -> Tensor:
+    """p-norm of all elements, 0-d float64 on the first tensor's device."""
+    # The CPU's float32 norm adds one by one: the 1-norm of 1e8 numbers comes out at half its value.
+    pieces = [piece for grad in grads for piece in _wide(grad).reshape(-1).split(_NORM_PIECE)]
+    if not pieces:
+        return torch.zeros((), dtype=torch.float64)
+    norms = torch._foreach_norm(pieces, order)
+    norms = torch.stack([norm.to(norms[0].device, torch.float64) for norm in norms])
+    return torch.linalg.vector_norm(norms, order)
+
+
+def _wide(grad: Tensor) -> Tensor:
+    return grad.float() if grad.dtype.itemsize < 4 else grad
+
+
+def _mean_ranks(keys: Tensor, dtype: torch.dtype) -> Tensor:
+    """Rank of 1-D keys, ties at their mean, over n - 1; rounded once, to ``dtype``."""
+    ordered, order = keys.sort()
+    counts = torch.unique_consecutive(ordered, return_counts=True)[1]
+    twice_rank = (2 * counts.cumsum(0) - counts - 1).double()
+    by_order = (twice_rank / max(2 * (keys.numel() - 1), 1)).to(dtype).repeat_interleave(counts)
+    return torch.empty_like(by_order).index_copy_(0, order, by_order)
+
+
+def _gather(keys: Tensor, group: dist.ProcessGroup) -> tuple[Tensor, int]:
+    """Keys of all processes in the order of their ranks, and where one's own begin."""
+    size = torch.tensor([keys.numel()], device=keys.device)
+    sizes = [torch.empty_like(size) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(sizes, size, group=group)
+    numels = [int(size) for size in sizes]
+    padded = torch.nn.functional.pad(keys, (0, max(numels) - keys.numel()))
+    shards = [torch.empty_like(padded) for _ in numels]
+    dist.all_gather(shards, padded, group=group)
+    offset = sum(numels[: dist.get_rank(group)])
+    return torch.cat([shard[:numel] for shard, numel in zip(shards, numels)]), offset
+
+
+def _look_up(
+    flat: Tensor, histogram: MagnitudeHistogram, table: Tensor, out: Tensor, scratch: Tensor
+) -> None:
+    for where, chunk in chunks(flat, scratch):
+        # An int32 index and out= make this several times faster than table[index].
+        torch.index_select(table, 0, histogram.bins(chunk, out=scratch), out=out[where])
+
+
+def _like(grad: Tensor) -> Tensor:
+    return torch.empty(grad.shape, dtype=torch.float32, device=grad.device)

@@ -1,0 +1,456 @@
+import copy
+import doctest
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import rankdata
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from srtrack.sensitivity import (
+    ScaledStep,
+    exact_rank,
+    exact_rank_global,
+    histogram_rank,
+    histogram_rank_global,
+    update,
+)
+
+SHAPES = {'blocks.0.weight': (70, 90), 'blocks.0.bias': (70,), 'norm.weight': (5,), 'scale': ()}
+PRIOR = {'blocks.0.weight': 1.0, 'blocks.0.bias': 1.0, 'norm.weight': 0.25}
+
+
+def make_params(dtype=torch.float64, seed=0) -> dict:
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype))
+        for name, shape in SHAPES.items()
+    }
+
+
+def set_grads(params: dict, iteration: int, factor: float = 1.0) -> None:
+    generator = torch.Generator().manual_seed(100 + iteration)
+    for param in params.values():
+        grad = torch.randn(param.shape, generator=generator, dtype=torch.float64)
+        param.grad = (factor * grad**3).to(param.dtype)
+
+
+def scipy_rank(grad: torch.Tensor) -> np.ndarray:
+    magnitude = grad.double().abs().numpy()
+    return ((rankdata(magnitude) - 1) / max(grad.numel() - 1, 1)).reshape(grad.shape)
+
+
+def run(optimizer_cls, steps=5, dtype=torch.float64, factor=1.0, lr=0.05, scaled=None, **options):
+    """Parameters after some scaled steps; ``scaled=False`` is the plain optimizer."""
+    params = make_params(dtype)
+    optimizer = optimizer_cls(list(params.values()), lr=lr, **options)
+    if scaled is not False:
+        step = ScaledStep(params.items(), **{'prior': PRIOR, **(scaled or {})})
+    for iteration in range(steps):
+        set_grads(params, iteration, factor)
+        if scaled is False:
+            optimizer.step()
+        else:
+            step.step(optimizer.step, iteration / steps)
+    return {name: param.detach() for name, param in params.items()}
+
+
+def assert_same_bits(actual: dict, expected: dict) -> None:
+    for name in expected:
+        np.testing.assert_array_equal(
+            actual[name].contiguous().view(-1).view(torch.uint8).numpy(),
+            expected[name].contiguous().view(-1).view(torch.uint8).numpy(),
+        )
+
+
+@pytest.mark.parametrize('use_prior', [True, False])
+@pytest.mark.parametrize('use_transfer', [True, False])
+@pytest.mark.parametrize('progress', [0.0, 0.5, 0.7, 1.0])
+def test_sgd_is_equation_15_in_closed_form(use_prior, use_transfer, progress):
+    params, lr, kappa, top = make_params(), 0.1, 0.6, 0.99
+    expected = {}
+    set_grads(params, 0)
+    for name, param in params.items():
+        prior_weight = kappa + (1 - 2 * kappa) * progress
+        s = top * (
+            prior_weight * PRIOR.get(name, 0) * use_prior
+            + (1 - prior_weight) * scipy_rank(param.grad) * use_transfer
+        )
+        expected[name] = param.detach().numpy() - (1 - s) * lr * param.grad.numpy()
+    optimizer = torch.optim.SGD(params.values(), lr=lr)
+    step = ScaledStep(params.items(), PRIOR, kappa, top, use_prior, use_transfer)
+    step.step(optimizer.step, progress)
+    for name, param in params.items():
+        np.testing.assert_allclose(param.detach().numpy(), expected[name], rtol=0, atol=1e-15)
+
+
+def adamw_loop(steps, lr, decay, betas=(0.9, 0.999), eps=1e-8, kappa=0.6, top=0.99):
+    """Scaled AdamW in numpy, from the papers' formulas."""
+    params = make_params()
+    theta = {name: param.detach().numpy().copy() for name, param in params.items()}
+    mean = {name: np.zeros_like(value) for name, value in theta.items()}
+    square = {name: np.zeros_like(value) for name, value in theta.items()}
+    for iteration in range(steps):
+        set_grads(params, iteration)
+        prior_weight = kappa + (1 - 2 * kappa) * iteration / steps
+        for name, old in theta.items():
+            grad = params[name].grad.numpy()
+            mean[name] = betas[0] * mean[name] + (1 - betas[0]) * grad
+            square[name] = betas[1] * square[name] + (1 - betas[1]) * grad**2
+            m = mean[name] / (1 - betas[0] ** (iteration + 1))
+            v = square[name] / (1 - betas[1] ** (iteration + 1))
+            new = old * (1 - lr * decay) - lr * m / (np.sqrt(v) + eps)
+            rank = scipy_rank(params[name].grad)
+            s = top * (prior_weight * PRIOR.get(name, 0) + (1 - prior_weight) * rank)
+            theta[name] = old + (1 - s) * (new - old)
+    return theta
+
+
+@pytest.mark.parametrize('implementation', ['fused', 'foreach', 'single'])
+def test_adamw_equals_an_independent_float64_loop(implementation):
+    options = {'foreach': False} if implementation == 'single' else {implementation: True}
+    actual = run(torch.optim.AdamW, steps=12, weight_decay=0.1, **options)
+    expected = adamw_loop(steps=12, lr=0.05, decay=0.1)
+    for name, value in expected.items():
+        np.testing.assert_allclose(actual[name].numpy(), value, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+@pytest.mark.parametrize('scope', ['tensor', 'global'])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float64])
+def test_rank_and_scope_are_those_of_the_rank_functions(rank, scope, dtype):
+    params, lr, progress = make_params(dtype), 0.1, 0.3
+    set_grads(params, 0)
+    grads = [param.grad for param in params.values()]
+    if scope == 'global':
+        ranks = {'exact': exact_rank_global, 'histogram': histogram_rank_global}[rank](grads)
+    else:
+        ranks = [{'exact': exact_rank, 'histogram': histogram_rank}[rank](grad) for grad in grads]
+    old = {name: param.detach().clone() for name, param in params.items()}
+    plain = copy.deepcopy(params)
+    for name in params:
+        plain[name].grad = params[name].grad
+    torch.optim.SGD(plain.values(), lr=lr).step()
+    optimizer = torch.optim.SGD(params.values(), lr=lr)
+    ScaledStep(params.items(), PRIOR, rank=rank, scope=scope).step(optimizer.step, progress)
+    prior_weight = 0.6 - 0.2 * progress
+    for (name, param), transfer in zip(params.items(), ranks):
+        s = 0.99 * (prior_weight * PRIOR.get(name, 0) + (1 - prior_weight) * transfer.double())
+        blended = old[name].double() + (1 - s) * (plain[name].double() - old[name].double())
+        # One rounding to dtype of what was computed in float32, with float32 ranks.
+        eps = torch.finfo(dtype).eps
+        torch.testing.assert_close(param.double(), blended, rtol=eps / 2, atol=5e-7)
+
+
+@pytest.mark.parametrize(
+    'off',
+    [
+        {'max_sensitivity': 0.0},
+        {'use_prior': False, 'use_transfer': False},
+        {'prior': {}, 'use_transfer': False},
+    ],
+)
+def test_switched_off_is_the_plain_optimizer_bit_for_bit_without_a_copy(off):
+    for dtype in (torch.float32, torch.bfloat16):
+        plain = run(torch.optim.AdamW, dtype=dtype, scaled=False)
+        assert_same_bits(run(torch.optim.AdamW, dtype=dtype, scaled=off), plain)
+    params = make_params()
+    set_grads(params, 0)
+    step = ScaledStep(params.items(), **{'prior': PRIOR, **off})
+    step.step(torch.optim.SGD(params.values(), lr=0.1).step, 0.5)
+    assert not step._old
+
+
+def test_empty_set_and_parameters_outside_are_untouched():
+    params = make_params()
+    regularised = [('scale', params['scale'])]
+    plain = run(torch.optim.AdamW, scaled=False)
+    for chosen in ([], regularised):
+        params = make_params()
+        chosen = [(name, params[name]) for name, _ in chosen]
+        optimizer = torch.optim.AdamW(list(params.values()), lr=0.05)
+        step = ScaledStep(chosen, prior={'scale': 1.0} if chosen else None)
+        for iteration in range(5):
+            set_grads(params, iteration)
+            step.step(optimizer.step, iteration / 5)
+        outside = {name: plain[name] for name in plain if name not in dict(chosen)}
+        assert_same_bits({name: param.detach() for name, param in params.items()}, outside)
+        assert bool(chosen) == (not torch.equal(params['scale'], plain['scale']))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_ends_of_the_blend_are_bit_for_bit(dtype):
+    params = make_params(dtype)
+    name = 'blocks.0.weight'
+    plain = {name: make_params(dtype)[name]}
+    for param in (params[name], plain[name]):
+        # One zero, one largest gradient: ranks exactly 0 and 1.
+        param.grad = (
+            torch.linspace(0, 1, param.numel(), dtype=torch.float64).view_as(param).to(dtype)
+        )
+        param.grad.view(-1)[-1] = 2
+    old = params[name].detach().clone()
+    torch.optim.AdamW(plain.values(), lr=0.1).step()
+    step = ScaledStep([(name, params[name])], kappa=0.0, max_sensitivity=1.0)
+    step.step(torch.optim.AdamW([params[name]], lr=0.1).step, progress=0.0)
+    assert params[name].view(-1)[0] == plain[name].view(-1)[0]
+    assert params[name].view(-1)[-1] == old.view(-1)[-1]
+    assert not torch.equal(params[name], plain[name])
+
+
+def test_full_prior_freezes():
+    for kappa, progress in ((1.0, 0.0), (0.0, 1.0)):
+        params = make_params()
+        before = copy.deepcopy(params)
+        set_grads(params, 0)
+        prior = dict.fromkeys(SHAPES, 1.0)
+        step = ScaledStep(params.items(), prior, kappa=kappa, max_sensitivity=1.0)
+        step.step(torch.optim.AdamW(params.values(), lr=0.1).step, progress)
+        assert_same_bits(
+            {name: param.detach() for name, param in params.items()},
+            {name: param.detach() for name, param in before.items()},
+        )
+
+
+def test_scaling_gradients_does_nothing_under_adam_but_scaling_steps_does():
+    # Adam divides by the gradient's own size, so a penalty that multiplies gradients is undone.
+    plain = run(torch.optim.Adam, scaled=False, eps=0.0)
+    weaker = run(torch.optim.Adam, scaled=False, eps=0.0, factor=1 / 1024)
+    for name in plain:
+        torch.testing.assert_close(weaker[name], plain[name], rtol=0, atol=1e-14)
+    start = make_params()
+    options = {'use_transfer': False, 'prior': dict.fromkeys(SHAPES, 1.0), 'kappa': 0.5}
+    half = run(torch.optim.Adam, scaled={**options, 'max_sensitivity': 1.0}, eps=0.0)
+    for name in plain:
+        moved = half[name] - start[name]
+        torch.testing.assert_close(moved, (plain[name] - start[name]) / 2, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+def test_gradients_and_optimizer_state_see_nothing(rank):
+    states = []
+    for scaled in (False, True):
+        params = make_params(torch.float32)
+        optimizer = torch.optim.AdamW(params.values(), lr=0.1, fused=True)
+        set_grads(params, 0)
+        grads = {name: param.grad.clone() for name, param in params.items()}
+        if scaled:
+            ScaledStep(params.items(), PRIOR, rank=rank).step(optimizer.step, 0.2)
+            assert_same_bits({name: param.grad for name, param in params.items()}, grads)
+        else:
+            optimizer.step()
+        states.append([optimizer.state[param] for param in params.values()])
+    for plain, scaled in zip(*states):
+        assert all(torch.equal(plain[key], scaled[key]) for key in plain)
+
+
+def test_parameters_without_gradient_are_left_to_the_optimizer():
+    params = make_params()
+    step = ScaledStep(params.items(), PRIOR)
+    optimizer = torch.optim.SGD(params.values(), lr=0.1)
+    set_grads(params, 0)
+    params['norm.weight'].grad = None
+    params['blocks.0.bias'].requires_grad_(False).grad = None
+    before = copy.deepcopy(params)
+    step.step(optimizer.step, 0.5)
+    for name in ('norm.weight', 'blocks.0.bias'):
+        assert torch.equal(params[name], before[name])
+    assert not torch.equal(params['blocks.0.weight'], before['blocks.0.weight'])
+
+
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+@pytest.mark.parametrize('scope', ['tensor', 'global'])
+def test_skipped_step_with_infinite_gradients_changes_nothing(rank, scope):
+    params = make_params(torch.float32)
+    before = {name: param.detach().clone() for name, param in params.items()}
+    set_grads(params, 0)
+    for param in params.values():
+        param.grad.view(-1)[0] = math.inf
+        param.grad.view(-1)[-1] = math.nan
+    statistics = ScaledStep(params.items(), PRIOR, rank=rank, scope=scope).step(
+        lambda: None, 0.5, collect=True
+    )
+    assert_same_bits({name: param.detach() for name, param in params.items()}, before)
+    assert statistics['update_removed'].item() == 0
+
+
+def test_zero_grad_inside_the_step_and_moved_parameters():
+    params = make_params(torch.float32)
+    optimizer = torch.optim.SGD(params.values(), lr=0.05)
+    step = ScaledStep(params.items(), PRIOR)
+
+    def step_and_clear():
+        optimizer.step()
+        optimizer.zero_grad()
+
+    for iteration in range(5):
+        set_grads(params, iteration)
+        step.step(step_and_clear, iteration / 5)
+    expected = run(torch.optim.SGD, dtype=torch.float32)
+    assert_same_bits({name: param.detach() for name, param in params.items()}, expected)
+
+
+def test_optimizer_that_writes_gradients():
+    class Centralised(torch.optim.SGD):
+        def step(self):
+            for group in self.param_groups:
+                for param in group['params']:
+                    param.grad.sub_(param.grad.mean())
+            super().step()
+
+    params = make_params()
+    set_grads(params, 0)
+    with pytest.raises(RuntimeError, match=r'blocks\.0\.weight.*keep_gradients'):
+        ScaledStep(params.items()).step(Centralised(params.values(), lr=0.1).step, 0.5)
+
+    params, plain = make_params(), make_params()
+    set_grads(params, 0)
+    set_grads(plain, 0)
+    ranks = {name: exact_rank(param.grad).double() for name, param in params.items()}
+    old = {name: param.detach().clone() for name, param in params.items()}
+    Centralised(plain.values(), lr=0.1).step()
+    step = ScaledStep(params.items(), keep_gradients=True)
+    step.step(Centralised(params.values(), lr=0.1).step, 0.0)
+    for name, param in params.items():
+        expected = torch.lerp(plain[name], old[name], 0.99 * 0.4 * ranks[name])
+        torch.testing.assert_close(param, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+def test_memory_layouts(rank):
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        generator = torch.Generator().manual_seed(0)
+        weight = torch.randn(20, 32, 3, 3, generator=generator)
+        grad = torch.randn(20, 32, 3, 3, generator=generator)
+        param = nn.Parameter(weight.to(memory_format=layout))
+        param.grad = grad.to(memory_format=layout)
+        optimizer = torch.optim.SGD([param], lr=0.1)
+        ScaledStep([('conv', param)], {'conv': 0.5}, rank=rank).step(optimizer.step, 0.5)
+        assert param.is_contiguous(memory_format=layout)
+        results.append(param.detach())
+    assert torch.equal(*results)
+
+
+def test_shared_parameter_is_scaled_once():
+    weight = nn.Parameter(torch.ones(2, dtype=torch.float64))
+    weight.grad = torch.ones_like(weight)
+    step = ScaledStep([('a', weight), ('b', weight)], {'a': 1.0}, kappa=1.0)
+    step.step(torch.optim.SGD([weight], lr=0.1).step, 0.0)
+    torch.testing.assert_close(weight.detach(), torch.full_like(weight, 1 - 0.01 * 0.1))
+
+
+@pytest.mark.parametrize('switches', [{}, {'use_transfer': False}, {'use_prior': False}])
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+def test_statistics(switches, rank):
+    params, kappa = make_params(torch.float32), 0.6
+    set_grads(params, 0)
+    old = {name: param.detach().double().clone() for name, param in params.items()}
+    grads = torch.cat([param.grad.double().flatten() for param in params.values()])
+    rank_of = {'exact': exact_rank, 'histogram': histogram_rank}[rank]
+    s = torch.cat([0 * param.detach().double().flatten() for param in params.values()])
+    if switches.get('use_prior', True):
+        prior = [PRIOR.get(name, 0) * torch.ones(params[name].numel()) for name in params]
+        s += 0.99 * kappa * torch.cat(prior)
+    if switches.get('use_transfer', True):
+        transfer = [rank_of(param.grad).flatten() for param in params.values()]
+        s += 0.99 * (1 - kappa) * torch.cat(transfer)
+    lr = 0.5
+    optimizer = torch.optim.SGD(params.values(), lr=lr)
+    step = ScaledStep(params.items(), PRIOR, rank=rank, **switches)
+    statistics = step.step(optimizer.step, 0.0, collect=True)
+    moved = lr * grads.abs()
+    new = torch.cat([param.detach().double().flatten() for param in params.values()])
+    kept = (new - torch.cat([value.flatten() for value in old.values()])).abs().sum()
+    expected = {
+        'mean_sensitivity': s.mean(),
+        'update_removed': (s * moved).sum() / moved.sum(),
+        'gradient_sparsity': grads.abs().sum() / (len(grads) ** 0.5 * grads.norm()),
+        'gradient_norm': grads.norm(),
+    }
+    assert statistics.keys() == expected.keys()
+    for key, value in expected.items():
+        assert statistics[key].item() == pytest.approx(value.item(), rel=1e-5), key
+    removed = 1 - (kept / moved.sum()).item()
+    assert statistics['update_removed'].item() == pytest.approx(removed, abs=1e-5)
+
+
+def test_collecting_statistics_does_not_change_the_step():
+    results = []
+    for collect in (False, True):
+        params = make_params(torch.float32)
+        set_grads(params, 0)
+        step = ScaledStep(params.items(), PRIOR, use_transfer=False)
+        step.step(torch.optim.AdamW(params.values(), lr=0.1).step, 0.3, collect=collect)
+        results.append({name: param.detach() for name, param in params.items()})
+    assert_same_bits(*results)
+
+
+class PeakMemory(TorchDispatchMode):
+    """Most bytes alive at once in storages that were made inside the context."""
+
+    def __init__(self, existing: list):
+        super().__init__()
+        self.existing = {tensor.untyped_storage().data_ptr() for tensor in existing}
+        self.alive, self.peak = {}, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if storage.data_ptr() not in self.existing:
+                    self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.alive = {key: value for key, value in self.alive.items() if not value[0].expired()}
+        self.peak = max(self.peak, sum(nbytes for _, nbytes in self.alive.values()))
+        return result
+
+
+@pytest.mark.parametrize('scope', ['tensor', 'global'])
+def test_memory_is_one_copy_and_a_few_megabytes(scope):
+    params = {f'p{i}': nn.Parameter(torch.randn(1500, 1000)) for i in range(4)}
+    for param in params.values():
+        param.grad = torch.randn_like(param)
+    nbytes = sum(param.nbytes for param in params.values())
+    existing = [tensor for param in params.values() for tensor in (param, param.grad)]
+    step = ScaledStep(params.items(), rank='histogram', scope=scope)
+    with PeakMemory(existing) as memory:
+        step.step(lambda: None, 0.5)
+    assert nbytes <= memory.peak <= nbytes + 3 * 2**20
+    existing += [*step._old.values(), *step._scratch.values()]
+    with PeakMemory(existing) as memory:
+        step.step(lambda: None, 0.6)
+    assert memory.peak <= 3 * 2**20
+    reused = {tensor.data_ptr() for tensor in existing}
+    assert {buffer.data_ptr() for buffer in step._scratch.values()} <= reused
+
+
+def test_bad_settings_and_names():
+    params = make_params()
+    for options, match in (
+        ({'rank': 'sorted'}, 'rank'),
+        ({'scope': 'layer'}, 'scope'),
+        ({'kappa': 2.0}, 'kappa'),
+        ({'max_sensitivity': -0.1}, 'max_sensitivity'),
+        ({'bits': 5}, 'bits'),
+        ({'prior': {'norm.weight': 1.5}}, r'1\.5 of norm\.weight'),
+        ({'prior': {'norm.weight': math.nan}}, r'nan of norm\.weight'),
+        ({'prior': {'rgb.norm.weight': 0.5}}, r'rgb\.norm\.weight'),
+        ({'process_group': object()}, 'scope'),
+    ):
+        with pytest.raises(ValueError, match=match):
+            ScaledStep(params.items(), **options)
+    with pytest.raises(TypeError, match=r'phase.*complex64'):
+        ScaledStep([('phase', nn.Parameter(torch.ones(2, dtype=torch.complex64)))])
+    embedding = nn.Embedding(5, 2, sparse=True)
+    embedding(torch.tensor([1])).sum().backward()
+    with pytest.raises(TypeError, match='table'):
+        ScaledStep([('table', embedding.weight)]).step(lambda: None, 0.5)
+
+
+def test_docstring_example():
+    assert doctest.testmod(update).failed == 0
