@@ -4,9 +4,24 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
+import os.path as osp
 
-from srtrack.apis.cli import add_config_arguments
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from srtrack.apis.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    load_config,
+    run_command,
+)
+from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.evaluation.results import complete_sequences
+from srtrack.models.pretrained import check_checkpoint
+from srtrack.registry import DATASETS
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,12 +32,51 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resume', action='store_true', help='keep the finished sequences of an earlier run in DIR'
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )  # fmt: skip
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
+    add_launcher_arguments(parser)
     args = parser.parse_args()
     if args.resume and not args.out:
         parser.error('--resume needs --out DIR, the folder of the run to resume')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def skip_finished(config: Config, out: str) -> list:
+    """Leave the sequences with complete results in ``out`` out of the run; returns them."""
+    init_default_scope(config.get('default_scope', 'srtrack'))
+    frames = DATASETS.build(config.test_dataloader.dataset)
+    finished = complete_sequences(osp.join(out, frames.source.name))
+    sequences = [sequence for sequence in frames.sequences if sequence.name in finished]
+    config.test_dataloader.dataset.skip = [sequence.name for sequence in sequences]
+    return [(frames.source.name, sequence) for sequence in sequences]
+
+
+def main() -> None:
+    args = parse_args()
+    config = load_config(args.config, args.cfg_options)
+    check_checkpoint(args.checkpoint)
+    config.load_from, config.resume = args.checkpoint, False
+    name = osp.splitext(osp.basename(args.config))[0]
+    config.work_dir = osp.join(args.out, 'log') if args.out else osp.join('work_dirs', name, 'test')
+    config.launcher = args.launcher
+    if args.out:
+        config.test_evaluator.out_dir = args.out
+    if args.launcher != 'none':
+        init_cpu_process_group()
+    finished = skip_finished(config, args.out) if args.resume else []
+    runner = Runner.from_cfg(config)
+    if is_main_process():
+        (metric,) = runner.test_loop.evaluator.metrics
+        for dataset, sequence in finished:
+            metric.add_finished(
+                dataset,
+                sequence.name,
+                boxes=sequence.boxes,
+                present=sequence.present,
+                aux_boxes=getattr(sequence, 'aux_boxes', None),
+            )
+    metrics = runner.test()
+    if is_main_process():
+        print(json.dumps(metrics))
+
+
+if __name__ == '__main__':
+    run_command(main)

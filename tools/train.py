@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import os.path as osp
 
 from mmengine.config import Config
@@ -12,9 +11,15 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.apis.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    load_config,
+    run_command,
+)
 from srtrack.engine.distributed import init_cpu_process_group
 from srtrack.engine.optim import use_mixed_precision
+from srtrack.models.pretrained import check_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,13 +38,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU'
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )  # fmt: skip
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    add_launcher_arguments(parser)
+    return parser.parse_args()
 
 
 def set_start(config: Config, resume: str | None) -> None:
@@ -51,9 +51,8 @@ def set_start(config: Config, resume: str | None) -> None:
             return
     if resume is not None:
         config.resume, config.load_from = True, resume
-    source = config.get('load_from')
-    if source and '://' not in source and not osp.isfile(source.split(':', 1)[-1]):
-        raise FileNotFoundError(f'load_from={source}: there is no such checkpoint')
+    if config.get('load_from'):
+        check_checkpoint(config.load_from)
 
 
 def main() -> None:

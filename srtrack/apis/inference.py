@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import _load_checkpoint
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from srtrack.models.pretrained import CheckpointError, load_weights
+from srtrack.models.pretrained import check_checkpoint, load_weights
 from srtrack.registry import MODELS
 
 
@@ -45,15 +45,8 @@ def init_model(
 
 
 def _read_state_dict(checkpoint: str) -> dict:
-    try:
-        content = _load_checkpoint(checkpoint, map_location='cpu')
-    except CheckpointError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(
-            f'{checkpoint} is not a checkpoint that can be read: {reason}'
-        ) from error
+    check_checkpoint(checkpoint)
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     return content.get('state_dict', content)
 
 

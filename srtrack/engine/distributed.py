@@ -13,11 +13,23 @@ from srtrack.registry import MODEL_WRAPPERS
 
 @MODEL_WRAPPERS.register_module()
 class TrackerDistributedDataParallel(MMDistributedDataParallel):
-    """MMEngine's wrapper, which on a machine without GPU does not pass ``device_ids`` on."""
+    """MMEngine's wrapper, with two differences.
+
+    It does not pass ``device_ids`` on where there is no GPU, and what :meth:`train_step` returns
+    for the log is the mean over all ranks: the loss of the whole batch. So an invalid loss on one
+    rank is seen by all, and they stop together instead of waiting for each other.
+    """
 
     def __init__(self, module, device_ids=None, **kwargs):
         device_ids = device_ids if torch.cuda.is_available() else None
         super().__init__(module=module, device_ids=device_ids, **kwargs)
+
+    def train_step(self, data, optim_wrapper) -> dict:
+        """See :meth:`mmengine.model.MMDistributedDataParallel.train_step`."""
+        log_vars = super().train_step(data, optim_wrapper)
+        values = torch.stack([torch.as_tensor(value).detach() for value in log_vars.values()])
+        torch.distributed.all_reduce(values)
+        return dict(zip(log_vars, values / torch.distributed.get_world_size()))
 
 
 def init_cpu_process_group() -> None:

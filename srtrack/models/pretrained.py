@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from pathlib import Path
 from typing import Callable
 
@@ -166,6 +167,31 @@ def _register_family(family: str) -> None:
 
 for _family in FAMILIES:
     _register_family(_family)
+
+
+def check_checkpoint(source: str) -> None:
+    """Make sure that a checkpoint is there and whole, before anything expensive starts.
+
+    Args:
+        source (str): A file, a file with the prefix of its family, or a URL, which is not checked.
+
+    Raises:
+        CheckpointError: There is no such file, or it cannot be read.
+    """
+    if '://' in source:
+        return
+    family, _, path = source.rpartition(':')
+    if family in FAMILIES:
+        read_foreign_checkpoint(path, map_location='meta')
+        return
+    if not Path(source).is_file():
+        raise CheckpointError(f'there is no checkpoint {source}')
+    try:
+        mmap = zipfile.is_zipfile(source)  # then nothing but the index is read
+        torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f'{source} is not a checkpoint that can be read: {reason}') from error
 
 
 def load_weights(model: nn.Module, state_dict: dict[str, Tensor], source: str) -> None:

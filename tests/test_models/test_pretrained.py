@@ -51,7 +51,7 @@ class Malicious:
 def test_malicious_checkpoint_is_refused_and_not_run(tmp_path):
     path, marker = tmp_path / 'bad.pth.tar', tmp_path / 'was_run'
     torch.save(dict(net=head_entry(), settings=Malicious(marker)), path)
-    with pytest.raises(CheckpointError, match='would run .*mkdir'):
+    with pytest.raises(CheckpointError, match=r'would run .*mkdir'):
         read_foreign_checkpoint(str(path))
     assert not marker.exists()
 
@@ -63,5 +63,5 @@ def test_errors_name_the_file(tmp_path):
     broken.write_bytes(b'PK\x03\x04 not a checkpoint')
     with pytest.raises(CheckpointError, match=r'broken\.pth'):
         read_foreign_checkpoint(str(broken))
-    with pytest.raises(CheckpointError, match="family 'ostrack'.*backbone_of_another"):
+    with pytest.raises(CheckpointError, match=r"family 'ostrack'.*backbone_of_another"):
         convert_state_dict({'backbone_of_another.weight': torch.zeros(1)}, 'ostrack')

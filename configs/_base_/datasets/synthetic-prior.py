@@ -2,7 +2,7 @@
 custom_hooks = [
     dict(
         type='PriorSensitivityHook',
-        estimator=dict(type='FiniteDifference', rho=1e-5, num_directions=10, top_k=10),
+        estimator=dict(type='FiniteDifference', rho=1e-5, num_directions=5, top_k=10),
         source_dataloader=dict(
             batch_size=8,
             num_workers=0,

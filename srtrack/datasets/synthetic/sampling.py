@@ -35,6 +35,10 @@ _TEMPLATE_FRAMES = 3
 #: ... and the target is present in this share of all frames.
 _MIN_PRESENT = 0.75
 
+#: Odds that a distractor looks like the target, in good light and in the degraded domains.
+_ALIKE = 0.4
+_ALIKE_DEGRADED = 0.6
+
 _DEGRADATIONS = ('dark', 'blurred', 'overexposed', 'noisy')
 _DEGRADATION_ODDS = (0.4, 0.2, 0.2, 0.2)
 
@@ -70,7 +74,8 @@ def _sample_scene(rng, key: SceneKey) -> Scene:
     target = _sample_target(rng, times)
     looks, poses = [look], [target]
     for _ in range(rng.integers(2, 5) if degraded else rng.integers(1, 3)):
-        looks.append(similar_look(rng, look))
+        alike = rng.random() < (_ALIKE_DEGRADED if degraded else _ALIKE)
+        looks.append(similar_look(rng, look) if alike else random_look(rng))
         poses.append(_sample_distractor(rng, times, target))
     num_distractors = len(looks) - 1
     for _ in range(min(rng.poisson(key.num_frames / (60 if degraded else 120)), 4)):

@@ -22,6 +22,8 @@ NUM_TILES = 6
 NOISE_SHIFTS = 256
 #: Standard deviation of the noise tile about its mean of 128, grey levels.
 NOISE_STD = 32.0
+#: Spread of a background's colours around their mean, relative to that of objects' colours.
+BACKGROUND_CONTRAST = 0.4
 #: Side of a sprite in texels, and the part of its half side that the outline fills.
 SPRITE_SIZE = 48
 SPRITE_FILL = 0.9
@@ -123,8 +125,12 @@ def random_color(rng: np.random.Generator, value: tuple[float, float] = (0.3, 1.
 
 
 def background_palette(rng: np.random.Generator, num_colors: int = 6):
-    """A colour for each grey level: (256, 1, 3) uint8, smooth between a few random colours."""
+    """A colour for each grey level: (256, 1, 3) uint8, smooth between a few random colours.
+
+    They lie around their mean, so that objects stand out from most backgrounds as they do in life.
+    """
     colors = np.stack([random_color(rng, (0.15, 0.9)) for _ in range(num_colors)])
+    colors = colors.mean(axis=0) + BACKGROUND_CONTRAST * (colors - colors.mean(axis=0))
     positions = np.linspace(0, 255, num_colors)
     levels = np.arange(256)
     channels = [np.interp(levels, positions, colors[:, channel]) for channel in range(3)]

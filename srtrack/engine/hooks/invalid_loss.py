@@ -27,7 +27,7 @@ class InvalidLossHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         invalid = {
-            name: float(value)
+            name: torch.as_tensor(value).tolist()
             for name, value in (outputs or {}).items()
             if 'loss' in name and not torch.isfinite(torch.as_tensor(value)).all()
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import numpy as np
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import is_model_wrapper
@@ -16,8 +17,9 @@ from srtrack.registry import HOOKS
 class PortableCheckpointHook(Hook):
     """Keeps Python objects out of checkpoints, and misfits out of the model.
 
-    - MMEngine stores its log as pickled ``HistoryBuffer`` objects, which ``torch.load`` refuses
-      since torch 2.6. They become plain tensors in the file and buffers again after loading.
+    - MMEngine stores its log as pickled ``HistoryBuffer`` objects and NumPy scalars, which
+      ``torch.load`` refuses since torch 2.6. They become plain lists and numbers in the file, and
+      buffers again after loading.
     - Every entry of a checkpoint must find its place in the model and the other way round;
       MMEngine by itself goes on with a warning and random weights.
 
@@ -37,6 +39,10 @@ class PortableCheckpointHook(Hook):
         hub['log_scalars'] = {
             name: [values.tolist() for values in buffer.data]
             for name, buffer in hub['log_scalars'].items()
+        }
+        hub['runtime_info'] = {
+            name: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+            for name, value in hub['runtime_info'].items()
         }
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:

@@ -2,12 +2,120 @@
 
 from __future__ import annotations
 
-from mmengine.hooks import Hook
+import os.path as osp
 
-from srtrack.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+from srtrack.engine.prior_pass import PriorPass, load_prior, load_source_batches, save_prior
+from srtrack.registry import ESTIMATORS, HOOKS
 
 
 @HOOKS.register_module()
 class PriorSensitivityHook(Hook):
-    def __init__(self, estimator, source_dataloader=None, cache=None):
-        self.estimator = estimator
+    """The prior pass (Eq. 5 to 8): fills in the optimizer wrapper's prior sensitivities.
+
+    It works before the first iteration, on the weights that fine-tuning starts from. A resumed run
+    finds the sensitivities in its checkpoint and does not measure again; a wrapper with
+    ``use_prior=False`` needs none. The result, with its settings and fingerprints of weights and
+    data, is written to ``prior_sensitivity.json`` in the work dir.
+
+    Any model with MMEngine's ``loss`` mode will do; see :class:`srtrack.engine.prior_pass.PriorPass`
+    for models that are copies of another one.
+
+    Args:
+        estimator (dict): A registered estimator, such as
+            ``dict(type='FiniteDifference', rho=1e-5, num_directions=10, top_k=10)``.
+        source_dataloader (dict): Dataloader config of the source data D_0; its sampler is not used.
+        num_batches (int, optional): Batches to use. Default: all of the dataset.
+        cache (str, optional): File to take the result from if it is there, and to leave it in if it
+            is not.
+        trust_cache (bool): Use the file even if it was measured on other weights or data, or with
+            other settings.
+        seed (int): Seed of the random directions.
+
+    Raises:
+        TypeError: The optimizer wrapper takes no prior sensitivities.
+        PriorCacheError: The cache does not fit.
+        RuntimeError: The run was resumed from a checkpoint without prior sensitivities.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        estimator: dict,
+        source_dataloader: dict | None = None,
+        num_batches: int | None = None,
+        cache: str | None = None,
+        trust_cache: bool = False,
+        seed: int = 0,
+    ):
+        if source_dataloader is None and not (cache and trust_cache):
+            raise ValueError(
+                'PriorSensitivityHook needs source_dataloader, or a cache with trust_cache=True'
+            )
+        self.estimator = ESTIMATORS.build(estimator)
+        self.source_dataloader = source_dataloader
+        self.num_batches = num_batches
+        self.cache = cache
+        self.trust_cache = trust_cache
+        self.seed = seed
+
+    def before_train(self, runner) -> None:
+        """Measure, or read the cache, and hand the ranks to the optimizer wrapper."""
+        wrapper = runner.optim_wrapper
+        if not hasattr(wrapper, 'set_prior'):
+            raise TypeError(
+                'PriorSensitivityHook needs optim_wrapper.type SensitivityOptimWrapper or '
+                f'AmpSensitivityOptimWrapper, got {type(wrapper).__name__}'
+            )
+        if not wrapper.use_prior:
+            runner.logger.info('Prior sensitivity is switched off: nothing is measured')
+            return
+        if wrapper.prior:
+            runner.logger.info('Prior sensitivity comes from the checkpoint')
+            return
+        if runner.iter > 0:
+            raise RuntimeError(
+                f'resumed at iteration {runner.iter} from a checkpoint without prior sensitivities, '
+                'and the weights are not the pre-trained ones any more: start afresh, or set '
+                'optim_wrapper.use_prior=False'
+            )
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not (runner._load_from or _has_init_cfg(model)):
+            runner.logger.warning(
+                'The model starts from random weights (no load_from, no init_cfg): its prior '
+                'sensitivity means nothing. Give it pre-trained weights'
+            )
+        prior_pass = PriorPass(model, wrapper.regularized_parameters(model))
+        result, fingerprints = self.run(prior_pass, runner.logger)
+        wrapper.set_prior(model, prior_pass.inherit(result))
+        if is_main_process():
+            save_prior(osp.join(runner.work_dir, 'prior_sensitivity.json'), result, fingerprints)
+
+    def run(self, prior_pass: PriorPass, logger):
+        """Result and fingerprints, from the cache where there is one."""
+        if self.cache and self.trust_cache and osp.isfile(self.cache):
+            logger.info(f'Prior sensitivity is read from {self.cache}, unchecked')
+            return load_prior(self.cache, {}, {}), {}
+        batches = load_source_batches(self.source_dataloader, self.num_batches)
+        fingerprints = prior_pass.fingerprints(batches)
+        if self.cache and osp.isfile(self.cache):
+            settings = dict(self.estimator.settings(), seed=self.seed, num_batches=len(batches))
+            logger.info(f'Prior sensitivity is read from {self.cache}')
+            return load_prior(self.cache, fingerprints, settings), fingerprints
+        logger.info(
+            f'Measuring prior sensitivity of {len(prior_pass.operations)} operations on '
+            f'{len(batches)} batches with {type(self.estimator).__name__}'
+        )
+        result = prior_pass.measure(self.estimator, batches, self.seed)
+        if self.cache and is_main_process():
+            save_prior(self.cache, result, fingerprints)
+        return result, fingerprints
+
+
+def _has_init_cfg(model: nn.Module) -> bool:
+    return any(getattr(module, 'init_cfg', None) for module in model.modules())

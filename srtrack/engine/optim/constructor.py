@@ -28,6 +28,8 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 merged = groups.setdefault(key, dict(settings, params=[]))
                 merged['params'] += trainable
         if not groups:
-            raise ValueError('no parameter of the model is trainable: see frozen=[...] of the model')
+            raise ValueError(
+                'no parameter of the model is trainable: see frozen=[...] of the model'
+            )
         optimizer.param_groups[:] = groups.values()
         return wrapper

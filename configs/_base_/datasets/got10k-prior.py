@@ -1,0 +1,30 @@
+# Prior sensitivity of an RGB tracker at 128/256 pixels, measured on GOT-10k's training sequences.
+custom_hooks = [
+    dict(
+        type='PriorSensitivityHook',
+        estimator=dict(type='FiniteDifference', rho=1e-5, num_directions=1, top_k=10),
+        source_dataloader=dict(
+            batch_size=32,
+            num_workers=8,
+            dataset=dict(
+                type='PairDataset',
+                sources=[
+                    dict(
+                        type='SequenceDataset',
+                        name='GOT-10k',
+                        data_root='{{$SRTRACK_DATA:data}}/GOT-10k/train',
+                        rgb='.',
+                        boxes='groundtruth.txt',
+                        modalities=('rgb',),
+                    )
+                ],
+                pairs_per_epoch=640,
+                pipeline=[
+                    dict(type='SampleWindows', template_factor=2, search_factor=4),
+                    dict(type='LoadCrops', template_size=128, search_size=256),
+                    dict(type='PackPair'),
+                ],
+            ),
+        ),
+    )
+]

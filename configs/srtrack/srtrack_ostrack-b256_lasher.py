@@ -1,0 +1,8 @@
+# Start from OSTrack's weights: --cfg-options load_from=ostrack:OSTrack_ep0300.pth.tar
+_base_ = [
+    '../_base_/models/srtrack_ostrack-b256.py',
+    '../_base_/datasets/lasher.py',
+    '../_base_/datasets/got10k-prior.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw.py',
+]

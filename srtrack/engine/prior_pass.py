@@ -1,0 +1,201 @@
+"""Prior sensitivity of MMEngine models: from configs to ranks by parameter name, and its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import all_gather_object, get_dist_info, is_main_process
+from mmengine.structures import BaseDataElement
+from mmengine.utils import ProgressBar
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from srtrack.registry import DATASETS, ESTIMATORS
+from srtrack.sensitivity import partition_operations, prior
+from srtrack.sensitivity.prior import PriorEstimator, PriorResult, StagedLoss, fingerprint
+from srtrack.sensitivity.prior.base import cast_floats
+
+for _name in ('FiniteDifference', 'RayleighProbe', 'Lanczos', 'FisherGram'):
+    ESTIMATORS.register_module(name=_name, module=getattr(prior, _name))
+
+
+class PriorCacheError(RuntimeError):
+    """A file of prior sensitivities cannot be read, or was made from something else."""
+
+
+class PriorPass:
+    """The prior pass of one model: what is measured, on what, and to whom it is inherited.
+
+    It runs on ``model.source_model()`` if the model has that method (the pre-trained tracker that
+    its branches are copies of), else on the model itself; ``model.source_name(name)`` says which
+    parameter there a parameter comes from. Only operations that a regularised parameter comes from
+    are measured and ranked.
+
+    Args:
+        model (nn.Module): The model to be fine-tuned, before fine-tuning.
+        regularized (Iterable[str]): Names of its parameters whose updates will be scaled.
+
+    Raises:
+        ValueError: No regularised parameter comes from a parameter of the source model.
+    """
+
+    def __init__(self, model: nn.Module, regularized: Iterable[str]):
+        self.source = model.source_model() if hasattr(model, 'source_model') else model
+        source_name = getattr(model, 'source_name', lambda name: name)
+        self._origin = {name: source_name(name) for name in regularized}
+        wanted = set(self._origin.values())
+        self.operations = {
+            operation: names
+            for operation, names in partition_operations(self.source).items()
+            if wanted.intersection(names)
+        }
+        if not self.operations:
+            raise ValueError('no regularised parameter comes from a parameter of the source model')
+
+    def measure(self, estimator: PriorEstimator, batches: Collection, seed: int = 0) -> PriorResult:
+        """Measure all operations; in a distributed run each rank takes a part of them.
+
+        The result is that of one process, because estimators draw by the operation's name.
+        """
+        rank, world_size = get_dist_info()
+        mine = dict(list(self.operations.items())[rank::world_size])
+        # On stderr, as other tools do: stdout may be somebody's data.
+        total = len(batches) * len(mine)
+        bar = ProgressBar(total, file=sys.stderr) if is_main_process() else None
+        result = None
+        if mine:
+            result = estimator.estimate(
+                self.source,
+                SourceLoss(),
+                batches,
+                mine,
+                progress=(lambda done, total: bar.update()) if bar else None,
+                seed=seed,
+                split_batch=split_samples,
+            )
+        if bar:
+            bar.file.write('\n')
+        return PriorResult.merge([part for part in all_gather_object(result) if part])
+
+    def inherit(self, result: PriorResult) -> dict[str, float]:
+        """Ranks in [0, 1] by name of the regularised parameters of the model."""
+        ranks = result.ranks()
+        by_source = {
+            name: ranks[operation] for operation, names in self.operations.items() for name in names
+        }
+        return {
+            name: by_source[origin] for name, origin in self._origin.items() if origin in by_source
+        }
+
+    def fingerprints(self, batches: Collection) -> dict[str, str]:
+        """SHA-256 of the source model's weights and of the source data."""
+        return dict(
+            weights=fingerprint(self.source.state_dict()), data=fingerprint(_named_tensors(batches))
+        )
+
+
+def load_source_batches(dataloader: dict, num_batches: int | None = None) -> list:
+    """Batches of the source data, in the order of the dataset and the same on every rank.
+
+    Args:
+        dataloader (dict): An MMEngine dataloader config. Its sampler is not used, so that neither
+            the number of ranks nor an epoch moves a digit.
+        num_batches (int, optional): Stop after so many. Default: the whole dataset.
+
+    Raises:
+        ValueError: The dataset is empty.
+    """
+    cfg = dict(dataloader)
+    dataset = DATASETS.build(cfg['dataset']) if isinstance(cfg['dataset'], dict) else cfg['dataset']
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    batch_size = cfg.get('batch_size', 1)
+    length = len(dataset) if num_batches is None else min(len(dataset), num_batches * batch_size)
+    if not length:
+        raise ValueError('the source dataset of the prior pass is empty')
+    return list(
+        DataLoader(
+            Subset(dataset, range(length)),
+            batch_size=batch_size,
+            num_workers=cfg.get('num_workers', 0),
+            collate_fn=pseudo_collate,
+        )
+    )
+
+
+class SourceLoss(StagedLoss):
+    """Pre-training loss of a batch, by MMEngine's ``loss`` mode, in the dtype of the model.
+
+    A model that offers its loss in stages (``loss_stages(**data)``) is re-run from where it was
+    changed.
+    """
+
+    def stages(self, model: nn.Module, batch) -> list:
+        data = model.data_preprocessor(batch, False)
+        data = cast_floats(data, next(model.parameters()).dtype)
+        if hasattr(model, 'loss_stages'):
+            return model.loss_stages(**data)
+        return [lambda _: model.parse_losses(model(**data, mode='loss'))[0]]
+
+
+def split_samples(batch) -> list:
+    """A collated batch as batches of one sample."""
+    if isinstance(batch, dict):
+        parts = {key: split_samples(value) for key, value in batch.items()}
+        return [dict(zip(parts, values)) for values in zip(*parts.values())]
+    return [batch[i : i + 1] for i in range(len(batch))]
+
+
+def _named_tensors(batches, prefix: str = ''):
+    """All tensors in nested containers and data elements, by a name that tells their place."""
+    if isinstance(batches, Tensor):
+        yield prefix, batches
+    elif isinstance(batches, BaseDataElement):
+        yield from _named_tensors(dict(batches.items()), prefix)
+    elif isinstance(batches, dict):
+        for key, value in batches.items():
+            yield from _named_tensors(value, f'{prefix}.{key}')
+    elif isinstance(batches, (list, tuple)):
+        for i, value in enumerate(batches):
+            yield from _named_tensors(value, f'{prefix}.{i}')
+
+
+def save_prior(path: str | Path, result: PriorResult, fingerprints: dict[str, str]) -> None:
+    """Write a result and what it was measured on as JSON; the file appears whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    content = dict(fingerprints=fingerprints, **result.to_dict())
+    temporary.write_text(json.dumps(content, indent=1))
+    os.replace(temporary, path)
+
+
+def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -> PriorResult:
+    """Read what :func:`save_prior` wrote.
+
+    Args:
+        fingerprints (dict): What the weights and data must be; keys that are left out are not
+            compared.
+        settings (dict): What the estimator's settings must be.
+
+    Raises:
+        PriorCacheError: The file is no such result, or was made from something else.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        result = PriorResult.from_dict(content)
+        found = {**content['fingerprints'], **result.settings}
+    except (ValueError, KeyError, TypeError) as error:
+        raise PriorCacheError(f'{path} holds no prior sensitivities: {error}') from error
+    for key, value in {**fingerprints, **settings}.items():
+        if found.get(key) != value:
+            raise PriorCacheError(
+                f'{path} was measured with other {key} ({found.get(key)}, now {value}): delete it '
+                'to measure again, or set trust_cache=True to use it all the same'
+            )
+    return result

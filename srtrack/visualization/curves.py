@@ -1,0 +1,217 @@
+"""Curves of several runs or trackers: losses, success and precision plots, and the trade-off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .style import (
+    INK,
+    LINE_STYLES,
+    PALETTE,
+    add_legend,
+    literal,
+    new_figure,
+    series_colors,
+    style_axes,
+    tag_series,
+)
+
+Curves = Mapping[str, Mapping[str, Sequence[float]]]
+
+
+def moving_average(values: Sequence[float], window: int) -> np.ndarray:
+    """Mean of the last ``window`` finite values at each position (fewer at the start).
+
+    Returns an array of the same length; NaN where the window holds no finite value.
+    """
+    values = np.asarray(values, dtype=float)
+    finite = np.isfinite(values)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(finite)])
+    end = np.arange(1, len(values) + 1)
+    start = np.maximum(end - window, 0)
+    count = counts[end] - counts[start]
+    return np.where(count > 0, (sums[end] - sums[start]) / np.maximum(count, 1), np.nan)
+
+
+def loss_curves(
+    runs: Curves,
+    *,
+    window: int | None = None,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Training loss',
+) -> Figure:
+    """Loss over iterations: every value faintly, its moving average on top.
+
+    Args:
+        runs: Run name -> ``{'iter': (n,), 'loss': (n,)}``; lengths may differ between runs.
+        window: Number of logged values to average; by default a twentieth of each run.
+        colors: Run name -> colour; the palette's where not given.
+        title: Title of the plot.
+
+    The legend reads ``[last average] name``. Values that are not finite leave a gap.
+    """
+    fig = new_figure(5.4, 3.7)
+    ax = style_axes(fig.subplots(), title, 'iteration', 'loss')
+    palette = series_colors(runs, colors)
+    entries = {}
+    for name, run in runs.items():
+        iters, losses = _pair(name, run, 'iter', 'loss')
+        average = moving_average(losses, window or max(1, len(losses) // 20))
+        (raw,) = ax.plot(iters, losses, color=palette[name], alpha=0.22, linewidth=0.8)
+        (line,) = ax.plot(iters, average, color=palette[name], linewidth=1.8)
+        tag_series(name, raw, line)
+        last = f'{average[-1]:.3f}' if len(average) else '-'
+        entries[name] = (line, f'[{last}] {name}')
+    add_legend(ax, entries)
+    return fig
+
+
+def success_plot(
+    curves: Curves,
+    scores: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Success',
+) -> Figure:
+    """Success plot: share of frames whose overlap exceeds a threshold, for several trackers.
+
+    Args:
+        curves: Tracker name -> ``{'thresholds': (n,), 'success': (n,)}``, both in [0, 1].
+        scores: Tracker name -> success rate SR in [0, 1], as the protocol defines it. The legend
+            then reads ``[SR in %] name``, best first.
+        colors: Tracker name -> colour; the palette's where not given.
+        title: Title of the plot.
+    """
+    return _threshold_plot(curves, 'success', scores, colors, title, 'overlap threshold')
+
+
+def precision_plot(
+    curves: Curves,
+    scores: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Precision',
+) -> Figure:
+    """Precision plot: share of frames whose centre error is below a threshold in pixels.
+
+    Takes ``{'thresholds': (n,), 'precision': (n,)}`` per tracker; else like :func:`success_plot`.
+    """
+    return _threshold_plot(
+        curves, 'precision', scores, colors, title, 'centre location error threshold (pixels)'
+    )
+
+
+def normalized_precision_plot(
+    curves: Curves,
+    scores: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Normalized precision',
+) -> Figure:
+    """Precision plot with centre errors divided by the size of the ground-truth box.
+
+    Takes ``{'thresholds': (n,), 'normalized_precision': (n,)}`` per tracker; else like
+    :func:`success_plot`.
+    """
+    return _threshold_plot(
+        curves, 'normalized_precision', scores, colors, title, 'normalized centre error threshold'
+    )
+
+
+def _threshold_plot(curves, key, scores, colors, title, xlabel) -> Figure:
+    fig = new_figure(5.4, 3.7)
+    ax = style_axes(fig.subplots(), title, xlabel, f'{key.replace("_", " ")} rate')
+    palette = series_colors(curves, colors)
+    lines = {}
+    for i, (name, curve) in enumerate(curves.items()):
+        thresholds, rates = _pair(name, curve, 'thresholds', key)
+        style = LINE_STYLES[i // len(PALETTE) % len(LINE_STYLES)]
+        (lines[name],) = ax.plot(
+            thresholds, rates, color=palette[name], linewidth=1.9, linestyle=style
+        )
+        tag_series(name, lines[name])
+    ax.set_ylim(0, 1)
+    ax.margins(x=0)
+    add_legend(ax, _ranked_entries(lines, scores), loc='best')
+    return fig
+
+
+def _ranked_entries(lines, scores):
+    """Legend entries with scores in percent, best first; in the given order without scores."""
+    if scores is None:
+        # An invisible blank keeps matplotlib from dropping labels that start with an underscore.
+        return {name: (line, f'\u200a{name}') for name, line in lines.items()}
+    missing = [name for name in lines if name not in scores]
+    if missing:
+        raise ValueError(f'no score for {missing}: give one for every curve, or none at all')
+    ranked = sorted(lines, key=lambda name: -np.nan_to_num(scores[name], nan=-1.0))
+    return {name: (lines[name], f'[{100 * scores[name]:.1f}] {name}') for name in ranked}
+
+
+def tradeoff_plot(
+    source: Mapping[str, float],
+    target: Mapping[str, float],
+    *,
+    start: str | None = None,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Adaptation against forgetting',
+) -> Figure:
+    """Scores of several runs on the source domain (right: remembers) and the target (up: adapts).
+
+    Args:
+        source: Run name -> score in [0, 1] on the domain of pre-training.
+        target: Run name -> score in [0, 1] on the new domain; the same names.
+        start: Run from which an arrow leads to each other one: the tracker before transfer.
+        colors: Run name -> colour; the palette's where not given.
+        title: Title of the plot.
+    """
+    fig = new_figure(5.4, 3.7)
+    ax = style_axes(fig.subplots(), title, 'source domain, SR (%)', 'target domain, SR (%)')
+    palette = series_colors(target, colors)
+    points = {name: (100 * source[name], 100 * target[name]) for name in target}
+    entries = {}
+    for name, (x, y) in points.items():
+        (marker,) = ax.plot([x], [y], 'o', color=palette[name], markersize=9)
+        tag_series(name, marker)
+        entries[name] = (marker, f'\u200a{name}')
+        if start is not None and name != start:
+            # Empty text: the arrow alone; the names are in the legend, where they cannot overlap.
+            arrow = ax.annotate(
+                '',
+                xy=(x, y),
+                xytext=points[start],
+                arrowprops={'arrowstyle': '-|>', 'color': palette[name], 'shrinkB': 6, 'lw': 1.4},
+            )
+            tag_series(name, arrow.arrow_patch)
+    if start in points:
+        ax.axvline(points[start][0], color=INK, alpha=0.35, linewidth=0.8, linestyle=(0, (3, 3)))
+        ax.annotate(
+            literal('no forgetting'),
+            (points[start][0], 0.98),
+            xycoords=('data', 'axes fraction'),
+            xytext=(-3, 0),
+            textcoords='offset points',
+            rotation=90,
+            ha='right',
+            va='top',
+            fontsize=7.5,
+            color=INK,
+            alpha=0.7,
+        )
+    ax.margins(0.2)
+    add_legend(ax, entries)
+    return fig
+
+
+def _pair(name, curve, x_key, y_key) -> tuple[np.ndarray, np.ndarray]:
+    missing = [key for key in (x_key, y_key) if key not in curve]
+    if missing:
+        raise ValueError(f'curve of {name!r} has no {missing}; it has {sorted(curve)}')
+    x, y = (np.asarray(curve[key], dtype=float).ravel() for key in (x_key, y_key))
+    if x.shape != y.shape:
+        raise ValueError(f'curve of {name!r}: {len(x)} {x_key!r} but {len(y)} {y_key!r}')
+    return x, y

@@ -1,0 +1,93 @@
+"""Figures and pictures as files and as parts of an HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from .style import FONTS, INK
+
+_SVG_SETTINGS = {'svg.fonttype': 'none', 'svg.hashsalt': 'srtrack', 'font.sans-serif': FONTS[:2]}
+# Editable, embeddable text: publishers refuse matplotlib's default Type 3 fonts.
+_PDF_SETTINGS = {'pdf.fonttype': 42}
+
+
+def save_figure(
+    fig: Figure, path_without_suffix: str | Path, formats: Sequence[str] = ('png', 'pdf')
+) -> list[Path]:
+    """Write ``fig`` once a format and return the files, e.g. ``plots/success.png`` and ``.pdf``.
+
+    Missing folders are made. A dot in the name is no suffix: ``ostrack-v1.2`` stays whole.
+    """
+    base = Path(path_without_suffix)
+    base.parent.mkdir(parents=True, exist_ok=True)
+    paths = [base.with_name(f'{base.name}.{fmt}') for fmt in formats]
+    with matplotlib.rc_context(_PDF_SETTINGS):
+        for path in paths:
+            fig.savefig(path, dpi=200)
+    return paths
+
+
+def inline_svg(fig: Figure, label: str = '') -> str:
+    """``fig`` as an ``<svg>`` element to paste into an HTML page.
+
+    The picture has no background and its ink is ``currentColor``, so it follows the page into dark
+    mode. Identifiers are made unique by the picture's own hash; artists marked by
+    :func:`~srtrack.visualization.style.tag_series` carry ``data-series``. ``label`` is what screen
+    readers say.
+    """
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(_SVG_SETTINGS):
+        fig.savefig(buffer, format='svg', transparent=True)
+    prefix = 'f' + hashlib.sha1(buffer.getvalue()).hexdigest()[:8]
+    root = ElementTree.fromstring(buffer.getvalue())
+    for parent in root.iter():
+        for child in [c for c in parent if c.tag.endswith('}metadata')]:
+            parent.remove(child)
+    for element in root.iter():
+        element.tag = _local(element.tag)
+        element.attrib = dict(_page_attribute(*item, prefix) for item in element.attrib.items())
+    width = float(root.attrib.pop('width').removesuffix('pt')) * 4 / 3
+    del root.attrib['height']
+    # Below about half its size a picture's text cannot be read: let the page scroll it instead.
+    root.set('style', f'min-width:{0.55 * width:.0f}px;max-width:{width:.0f}px')
+    root.set('role', 'img')
+    root.set('aria-label', label)
+    return ElementTree.tostring(root, encoding='unicode')
+
+
+def _local(name: str) -> str:
+    """A name without its XML namespace: HTML pages know SVG without one."""
+    return name.rsplit('}', 1)[-1]
+
+
+def _page_attribute(key: str, value: str, prefix: str) -> tuple[str, str]:
+    key = _local(key)
+    if key == 'id' and value.startswith('series-'):
+        return 'data-series', value[len('series-') :]
+    if key == 'id':
+        return key, f'{prefix}-{value}'
+    if key == 'href':
+        return key, re.sub('^#', f'#{prefix}-', value)
+    value = value.replace('url(#', f'url(#{prefix}-')
+    return key, value.replace(INK, 'currentColor') if key == 'style' else value
+
+
+def png_data_uri(image: np.ndarray) -> str:
+    """``image`` ((H, W, 3) uint8, RGB) as a ``data:`` address that holds the whole PNG."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f'expected (H, W, 3) uint8, got {image.shape} {image.dtype}')
+    ok, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise ValueError(f'cannot encode a picture of shape {image.shape}')
+    return 'data:image/png;base64,' + base64.b64encode(data.tobytes()).decode()

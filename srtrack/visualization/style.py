@@ -1,0 +1,100 @@
+"""What all figures share: the colours of trackers and quiet axes.
+
+Figures are made through :class:`matplotlib.figure.Figure` and never through ``pyplot``, so that
+drawing one changes no state of the caller's session and needs no display.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+#: Colour of text and axes. The report replaces it by the colour of the page's text.
+INK = '#1c2430'
+#: Colour of ground-truth boxes; no tracker has it.
+GROUND_TRUTH = '#2ee66b'
+#: Colours of trackers, readable on white, on near black and on top of pictures.
+PALETTE = (
+    '#3b82f6',
+    '#f97316',
+    '#a855f7',
+    '#e11d68',
+    '#06a5c4',
+    '#d6a106',
+    '#8a94a6',
+    '#b45309',
+    '#6366f1',
+    '#f472b6',
+)
+# The palette starts over with the next one of these: ten solid lines, then ten dashed ones, ...
+LINE_STYLES = ('-', '--', '-.', (0, (1, 1.2)))
+# Keeps figures legible without DejaVu Sans, which few phones have.
+FONTS = ('DejaVu Sans', 'Verdana', 'sans-serif')
+
+
+def series_colors(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The colour (``'#rrggbb'``) of each name: the one given in ``colors``, else the next free one.
+
+    The same names in the same order always get the same colours, in figures, tables and strips.
+    """
+    colors = dict(colors or {})
+    free = [color for color in PALETTE if color not in colors.values()] or list(PALETTE)
+    unnamed = [name for name in names if name not in colors]
+    chosen = {name: free[i % len(free)] for i, name in enumerate(unnamed)}
+    return {name: colors.get(name) or chosen[name] for name in names}
+
+
+def series_key(name: str) -> str:
+    """A short identifier of a tracker's name that is safe in HTML, SVG and CSS."""
+    return 's' + hashlib.sha1(name.encode()).hexdigest()[:10]
+
+
+def color_to_uint8(color: str) -> tuple[int, int, int]:
+    """``'#rrggbb'`` (or any matplotlib colour) as R, G, B in [0, 255]."""
+    red, green, blue = (round(255 * channel) for channel in to_rgb(color))
+    return red, green, blue
+
+
+def literal(text: str) -> str:
+    """``text`` as matplotlib shows it unchanged: a dollar sign starts no formula."""
+    return str(text).replace('$', r'\$')
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of ``width`` x ``height`` inches on white."""
+    return Figure(figsize=(width, height), layout='constrained', facecolor='white')
+
+
+def style_axes(ax: Axes, title: str = '', xlabel: str = '', ylabel: str = '') -> Axes:
+    """Give ``ax`` its labels, a faint grid and no frame at the top and right."""
+    ax.set_title(literal(title), fontsize=11, fontweight='bold', color=INK, pad=8)
+    ax.set_xlabel(literal(xlabel), fontsize=9.5, color=INK)
+    ax.set_ylabel(literal(ylabel), fontsize=9.5, color=INK)
+    ax.set_facecolor('none')
+    ax.tick_params(colors=INK, labelsize=8.5, length=3, width=0.6)
+    ax.grid(True, color=INK, alpha=0.13, linewidth=0.6)
+    ax.set_axisbelow(True)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side not in ('top', 'right'))
+        spine.set(color=INK, linewidth=0.6)
+    return ax
+
+
+def tag_series(name: str, *artists) -> None:
+    """Mark ``artists`` as belonging to tracker ``name``, so that the report can toggle them."""
+    for artist in artists:
+        artist.set_gid(f'series-{series_key(name)}')
+
+
+def add_legend(ax: Axes, entries: Mapping[str, tuple], **kwargs) -> None:
+    """A frameless legend of ``entries``: name -> (artist, label), toggled with their series."""
+    handles = [handle for handle, _ in entries.values()]
+    labels = [literal(label) for _, label in entries.values()]
+    kwargs = {'fontsize': 8.5, 'labelcolor': INK, 'frameon': False, **kwargs}
+    legend = ax.legend(handles, labels, **kwargs)
+    for name, handle, text in zip(entries, legend.legend_handles, legend.get_texts()):
+        tag_series(name, handle, text)

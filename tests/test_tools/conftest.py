@@ -1,0 +1,46 @@
+"""Running the tools as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def run_tool(repo_root, tmp_path):
+    """Call ``python tools/NAME ARGUMENTS`` in an empty folder; returns the completed process."""
+
+    def run(name, *arguments, check=True, **kwargs):
+        command = [sys.executable, str(repo_root / 'tools' / name), *map(str, arguments)]
+        process = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=600, **kwargs
+        )
+        if check:
+            assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+        return process
+
+    return run
+
+
+#: A synthetic run of a few iterations, small enough for two busy cores.
+SMALL = [
+    'train_dataloader.batch_size=4',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'train_dataloader.dataset.pairs_per_epoch=16',
+    'train_cfg.val_interval=100',
+    'default_hooks.logger.interval=1',
+]
+
+
+@pytest.fixture
+def small():
+    return list(SMALL)
+
+
+@pytest.fixture
+def one_core():
+    return dict(os.environ, OMP_NUM_THREADS='1')

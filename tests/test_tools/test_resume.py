@@ -1,0 +1,75 @@
+"""A run that is killed and resumed ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+EPOCHS = 3
+
+
+def command(repo_root, work_dir, small, *extra):
+    return [
+        sys.executable,
+        str(repo_root / 'tools/train.py'),
+        str(repo_root / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'),
+        '--work-dir',
+        str(work_dir),
+        *extra,
+        '--cfg-options',
+        *small,
+        f'train_cfg.max_epochs={EPOCHS}',
+        'train_dataloader.dataset.pairs_per_epoch=32',
+        'model.backbone.branch.drop_path_rate=0.3',
+        'custom_hooks.0.num_batches=1',
+        'custom_hooks.0.estimator.num_directions=1',
+    ]
+
+
+def final_weights(work_dir):
+    content = torch.load(work_dir / f'epoch_{EPOCHS}.pth', weights_only=True)
+    return content['state_dict'], content['optimizer']
+
+
+@pytest.mark.parametrize('kill_after', ['Epoch(train) [2][3/8]'])
+def test_kill_9_in_the_middle_of_an_epoch(repo_root, tmp_path, small, one_core, kill_after):
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    subprocess.run(
+        command(repo_root, whole, small), cwd=tmp_path, env=one_core, check=True, timeout=500,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    process = subprocess.Popen(
+        command(repo_root, killed, small), cwd=tmp_path, env=one_core, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 400
+    for line in process.stdout:
+        assert time.monotonic() < deadline
+        if kill_after in line.replace('[ ', '['):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL, 'the run ended before it could be killed'
+    assert not (killed / f'epoch_{EPOCHS}.pth').exists()
+
+    resumed = subprocess.run(
+        command(repo_root, killed, small, '--resume'), cwd=tmp_path, env=one_core, text=True,
+        capture_output=True, timeout=500,
+    )  # fmt: skip
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert 'Prior sensitivity comes from the checkpoint' in resumed.stdout
+    assert 'Epoch(train) [1]' not in resumed.stdout
+
+    (weights, optimizer), (expected, expected_optimizer) = map(final_weights, (killed, whole))
+    assert weights.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(weights[name], value), name
+    assert optimizer['prior_sensitivity'] == expected_optimizer['prior_sensitivity']
+    for key, state in expected_optimizer['state'].items():
+        for name, value in state.items():
+            assert torch.equal(optimizer['state'][key][name], value), (key, name)

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Measure prior sensitivity without training, and write it to a file.
+
+The config is one for fine-tuning: its PriorSensitivityHook says with which estimator and on which
+data. A later training run takes the file with ``custom_hooks.0.cache=FILE``. The last line of the
+output is a summary as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from srtrack.apis import init_model
+from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.engine.prior_pass import PriorPass, save_prior
+from srtrack.registry import HOOKS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_config_arguments(parser)
+    parser.add_argument('--out', required=True, metavar='FILE.json', help='where the result goes')
+    parser.add_argument('--checkpoint', help='weights to measure on (default: load_from)')
+    parser.add_argument('--device', default='cpu')
+    return parser.parse_args()
+
+
+def hook_config(config: Config) -> dict:
+    """The config of the prior pass.
+
+    Raises:
+        ValueError: The config has none.
+    """
+    for hook in config.get('custom_hooks') or []:
+        if hook['type'].split('.')[-1] == 'PriorSensitivityHook':
+            return dict(hook)
+    raise ValueError(f'{config.filename} has no PriorSensitivityHook in custom_hooks')
+
+
+def regularized_names(model: nn.Module, pattern: str | None) -> list[str]:
+    """Trainable parameters that the config's optimizer wrapper would scale the updates of."""
+    found = re.compile(pattern or '').search
+    return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
+
+
+def main() -> None:
+    args = parse_args()
+    config = load_config(args.config, args.cfg_options)
+    init_default_scope(config.get('default_scope', 'srtrack'))
+    hook = HOOKS.build(hook_config(config))
+    hook.cache = None
+    checkpoint = args.checkpoint or config.get('load_from')
+    model = init_model(config, checkpoint, args.device)
+    names = regularized_names(model, config.optim_wrapper.get('params'))
+    result, fingerprints = hook.run(PriorPass(model, names), MMLogger.get_instance('prior'))
+    save_prior(args.out, result, fingerprints)
+    ranked = sorted(result.scores, key=result.scores.get, reverse=True)
+    print(
+        json.dumps(
+            dict(
+                out=args.out,
+                estimator=result.settings['estimator'],
+                operations=len(ranked),
+                evaluations=result.evaluations,
+                most_sensitive=ranked[:5],
+            )
+        )
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)

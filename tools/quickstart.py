@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""The embedded default, end to end: an RGB tracker becomes an RGB-thermal tracker, twice.
+
+A tiny tracker is pre-trained on the embedded benchmark's RGB source domain. Then, from that start
+and with the same batches, it is fine-tuned to RGB + thermal once without and once with
+sensitivity-aware regularization. All three are evaluated on the target domain and, for forgetting,
+on the source domain. DIR/summary.json and DIR/report.html tell what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import platform
+import time
+from pathlib import Path
+
+import mmengine
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+import srtrack
+from srtrack.apis import init_model
+from srtrack.apis.cli import run_command
+from srtrack.evaluation.functional import PROTOCOLS, Annotation
+from srtrack.evaluation.results import read_track
+from srtrack.evaluation.table import format_table
+from srtrack.registry import DATASETS
+from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAIN = ROOT / 'configs/one_stream/tiny_synthetic-source.py'
+FINETUNE = ROOT / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'
+TUNING = dict(
+    full_finetuning=dict(use_prior=False, use_transfer=False),
+    sensitivity=dict(use_prior=True, use_transfer=True),
+)
+#: The same way with less of everything.
+QUICK = {
+    'pretrain': {'train_cfg.max_epochs': 2, 'train_dataloader.dataset.pairs_per_epoch': 640},
+    'finetune': {'train_cfg.max_epochs': 2, 'train_dataloader.dataset.pairs_per_epoch': 160},
+    'test': {'num_sequences': 3, 'num_frames': 12},
+}
+
+
+class ProgressLines(Hook):
+    """Prints a line for each tenth of a training run or test."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, title: str):
+        self.title = title
+
+    def before_run(self, runner) -> None:
+        self.started = time.monotonic()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._report(runner.iter + 1, runner.max_iters, f'loss {outputs["loss"].item():6.3f}')
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._report(batch_idx + 1, len(runner.test_dataloader), '')
+
+    def _report(self, done: int, total: int, note: str) -> None:
+        if done * 10 // total > (done - 1) * 10 // total:
+            seconds = time.monotonic() - self.started
+            print(f'  {self.title:<28} {done:5d}/{total}  {seconds:6.1f} s  {note}', flush=True)
+
+
+def build_runner(config: Config, title: str) -> Runner:
+    """A runner that logs to its work dir and prints progress lines only."""
+    # MMEngine's console handler keeps the stream that is standard output when it is made.
+    with contextlib.redirect_stdout(io.StringIO()):
+        runner = Runner.from_cfg(config)
+    runner.register_hook(ProgressLines(title))
+    return runner
+
+
+def read_config(path: Path, work_dir: Path, options: dict | None = None) -> Config:
+    config = Config.fromfile(path)
+    config.work_dir = str(work_dir)
+    config.merge_from_dict(options or {})
+    return config
+
+
+def train(config: Config, title: str) -> Path:
+    """Train and return the last checkpoint."""
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    build_runner(config, title).train()
+    return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
+
+
+def test_sources(quick: bool) -> dict:
+    """The two test sets: the target domain, and the source domain with grey copies beside RGB."""
+    config = Config.fromfile(FINETUNE)
+    target = dict(config.test_dataloader.dataset.source, **(QUICK['test'] if quick else {}))
+    return dict(
+        target=DATASETS.build(target),
+        source=DATASETS.build(dict(target, domain='source', modalities=('rgb', 'aux'))),
+    )
+
+
+def evaluate(checkpoint: Path, sources: dict, out: Path, title: str) -> dict:
+    """Run the dual tracker of a checkpoint on all test sets; returns an evaluation for each."""
+    evaluations = {}
+    for domain, source in sources.items():
+        config = read_config(FINETUNE, out / 'log', dict(load_from=str(checkpoint)))
+        config.test_dataloader.dataset.source = dict(
+            type='SyntheticDataset',
+            domain=source.domain,
+            split=source.split,
+            num_sequences=source.num_sequences,
+            num_frames=source.num_frames,
+            modalities=source.modalities,
+        )
+        config.test_evaluator.out_dir = str(out)
+        build_runner(config, f'{title}, {domain}').test()
+        sequences = [source[i] for i in range(len(source))]
+        evaluations[domain] = PROTOCOLS['ope'].evaluate(
+            {each.name: Annotation(each.boxes, each.present) for each in sequences},
+            {each.name: read_track(out / source.name, each.name) for each in sequences},
+        )
+    return evaluations
+
+
+def loss_curve(work_dir: Path) -> dict:
+    """Iterations and losses that a run logged."""
+    (log,) = sorted(work_dir.glob('*/vis_data/scalars.json'))[-1:]
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [row for row in rows if 'loss' in row]
+    return dict(iter=[row['iter'] for row in rows], loss=[row['loss'] for row in rows])
+
+
+def weight_distances(checkpoint: Path, start: Path) -> dict:
+    """Relative distance of each fine-tuned parameter from the pre-trained one it was copied from."""
+    tuned, origin = init_model(FINETUNE, str(checkpoint)), init_model(FINETUNE, str(start))
+    before = dict(origin.named_parameters())
+    return {
+        name.replace('backbone.', ''): float((p - before[name]).norm() / before[name].norm())
+        for name, p in tuned.named_parameters()
+        if p.requires_grad
+    }
+
+
+def most_telling_strip(source, evaluations: dict, out: Path) -> tuple[str, np.ndarray]:
+    """Film strip of the sequence on which the two fine-tuned trackers differ most."""
+    success = {run: each['target'].per_sequence['SR'] for run, each in evaluations.items()}
+    gap = np.abs(success['sensitivity'] - success['full_finetuning'])
+    name = evaluations['sensitivity']['target'].sequences[int(np.nanargmax(gap))]
+    sequence = next(source[i] for i in range(len(source)) if source[i].name == name)
+    indices = np.linspace(0, len(sequence) - 1, min(8, len(sequence))).astype(int).tolist()
+    boxes = {run_name(run): read_track(out / run / source.name, name).boxes for run in evaluations}
+    strip = film_strip(
+        [sequence.read(i) for i in indices],
+        boxes,
+        sequence.boxes,
+        indices,
+        colors=run_colors(evaluations),
+    )
+    return f'{name}: RGB above, thermal below', strip
+
+
+def describe(config: Config, sources: dict, quick: bool) -> dict:
+    """What a reader needs to know to get the same numbers."""
+    return dict(
+        quick=quick,
+        seed=config.randomness.seed,
+        configs=[str(path.relative_to(ROOT)) for path in (PRETRAIN, FINETUNE)],
+        optimizer=dict(config.optim_wrapper.optimizer),
+        batch_size=config.train_dataloader.batch_size,
+        epochs=config.train_cfg.max_epochs,
+        pairs_per_epoch=config.train_dataloader.dataset.pairs_per_epoch,
+        estimator=dict(config.custom_hooks[0].estimator),
+        kappa=config.optim_wrapper.kappa,
+        max_sensitivity=config.optim_wrapper.max_sensitivity,
+        test_sequences={domain: len(source) for domain, source in sources.items()},
+        test_frames={domain: source.num_frames for domain, source in sources.items()},
+        versions=dict(
+            srtrack=srtrack.__version__,
+            torch=torch.__version__,
+            mmengine=mmengine.__version__,
+            python=platform.python_version(),
+        ),
+    )
+
+
+def write_outputs(
+    work_dir: Path, summary: dict, checkpoints: dict, evaluations: dict, sources: dict, command: str
+) -> None:
+    """Write summary.json and report.html."""
+    (work_dir / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
+    prior = json.loads((work_dir / 'sensitivity/prior_sensitivity.json').read_text())['scores']
+    success = {
+        domain: {
+            run: dict(
+                thresholds=evaluation[domain].curves['success'].thresholds,
+                success=evaluation[domain].curves['success'].values,
+            )
+            for run, evaluation in evaluations.items()
+        }
+        for domain in sources
+    }
+    write_transfer_report(
+        work_dir / 'report.html',
+        summary,
+        losses={run: loss_curve(work_dir / run) for run in TUNING},
+        success=success,
+        prior={name.replace('backbone.', ''): score for name, score in prior.items()},
+        distances={
+            run: weight_distances(checkpoints[run], checkpoints['zero_shot']) for run in TUNING
+        },
+        film_strips=[most_telling_strip(sources['target'], evaluations, work_dir / 'results')],
+        command=command,
+    )
+
+
+def print_summary(summary: dict, work_dir: Path) -> None:
+    """The table of the report, for the terminal."""
+    rows = []
+    for run in summary['results']['target']:
+        scores = [summary['results'][domain][run] for domain in ('target', 'source')]
+        rows.append(
+            [run_name(run)] + [f'{100 * each[m]:.1f}' for each in scores for m in ('SR', 'PR')]
+        )
+    header = ['tracker', 'target SR', 'target PR', 'source SR', 'source PR']
+    print(f'\nprotocol {summary["protocol"]}, percent\n{format_table(header, rows)}\n')
+    print(f'report:  {work_dir / "report.html"}\nsummary: {work_dir / "summary.json"}')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/quickstart'), help='where results go'
+    )
+    parser.add_argument('--quick', action='store_true', help='less of everything, for a check')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    work_dir, seconds = args.work_dir, {}
+    quick = QUICK if args.quick else dict(pretrain={}, finetune={})
+
+    @contextlib.contextmanager
+    def step(name: str, text: str):
+        print(f'[{len(seconds) + 1}/5] {text}', flush=True)
+        start = time.monotonic()
+        yield
+        seconds[name] = time.monotonic() - start
+
+    with step('pretrain', 'Pre-training a tiny RGB tracker on the source domain'):
+        config = read_config(PRETRAIN, work_dir / 'pretrain', quick['pretrain'])
+        start = train(config, 'pre-training')
+
+    checkpoints = dict(zero_shot=start)
+    for run, switches in TUNING.items():
+        note = 'with' if run == 'sensitivity' else 'without'
+        with step(run, f'Fine-tuning to RGB + thermal {note} sensitivity regularization'):
+            config = read_config(FINETUNE, work_dir / run, quick['finetune'])
+            config.load_from = str(start)
+            config.optim_wrapper.update(switches)
+            if args.quick:
+                config.custom_hooks[0].estimator.num_directions = 1
+                config.custom_hooks[0].num_batches = 1
+            checkpoints[run] = train(config, run_name(run).lower())
+
+    with step('evaluate', 'Evaluating before and after, on target and source domain'):
+        sources = test_sources(args.quick)
+        evaluations = {
+            run: evaluate(checkpoint, sources, work_dir / 'results' / run, run_name(run).lower())
+            for run, checkpoint in checkpoints.items()
+        }
+
+    with step('report', 'Writing the report'):
+        scored = evaluations['zero_shot']['target']
+        summary = dict(
+            protocol=f'{scored.protocol} ({scored.version})',
+            settings=describe(config, sources, args.quick),
+            results={
+                domain: {run: dict(evaluations[run][domain].values) for run in checkpoints}
+                for domain in sources
+            },
+            seconds=seconds,
+        )
+        command = 'bash tools/quickstart.sh' + (' --quick' if args.quick else '')
+        write_outputs(work_dir, summary, checkpoints, evaluations, sources, command)
+    print_summary(summary, work_dir)
+
+
+if __name__ == '__main__':
+    run_command(main)
