@@ -14,5 +14,5 @@ launch() {
     fi
     # Processes share the cores; torchrun's default of one thread each would waste them.
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + num_processes - 1) / num_processes ))}"
-    exec python -m torch.distributed.run --nproc_per_node "$num_processes" "${rendezvous[@]}" "$@"
+    exec "${PYTHON:-python}" -m torch.distributed.run --nproc_per_node "$num_processes" "${rendezvous[@]}" "$@"
 }

@@ -31,6 +31,7 @@ from srtrack.evaluation.functional import PROTOCOLS, Annotation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
 from srtrack.registry import DATASETS
+from srtrack.sensitivity import rank_operations
 from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,7 +194,8 @@ def write_outputs(
 ) -> None:
     """Write summary.json and report.html."""
     (work_dir / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
-    prior = json.loads((work_dir / 'sensitivity/prior_sensitivity.json').read_text())['scores']
+    prior = json.loads((work_dir / 'sensitivity/prior_sensitivity.json').read_text())
+    ranks = rank_operations(prior['scores'])  # what tuning uses; raw scores span decades
     success = {
         domain: {
             run: dict(
@@ -209,7 +211,7 @@ def write_outputs(
         summary,
         losses={run: loss_curve(work_dir / run) for run in TUNING},
         success=success,
-        prior={name.replace('backbone.', ''): score for name, score in prior.items()},
+        prior={name.replace('backbone.', ''): rank for name, rank in ranks.items()},
         distances={
             run: weight_distances(checkpoints[run], checkpoints['zero_shot']) for run in TUNING
         },

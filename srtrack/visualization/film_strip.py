@@ -36,15 +36,23 @@ def draw_boxes(
     """
     image = np.ascontiguousarray(_three_channels(image)).copy()
     palette = series_colors(boxes, colors)
-    for label, box in boxes.items():
-        box = np.asarray(box, dtype=float)
-        if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
-            continue
-        corners = np.clip([box[0], box[1], box[0] + box[2], box[1] + box[3]], -_FAR, _FAR)
-        x1, y1, x2, y2 = np.rint(corners).astype(int).tolist()
-        cv2.rectangle(image, (x1, y1), (x2, y2), (0, 0, 0), thickness + 2)
-        cv2.rectangle(image, (x1, y1), (x2, y2), color_to_uint8(palette[label]), thickness)
+    corners = {label: _corners(box) for label, box in boxes.items() if _is_visible(box)}
+    # All rims first, so that none covers another box's colour.
+    for start, end in corners.values():
+        cv2.rectangle(image, start, end, (0, 0, 0), thickness + 2)
+    for label, (start, end) in corners.items():
+        cv2.rectangle(image, start, end, color_to_uint8(palette[label]), thickness)
     return image
+
+
+def _is_visible(box: Sequence[float]) -> bool:
+    return bool(np.isfinite(box).all() and box[2] > 0 and box[3] > 0)
+
+
+def _corners(box: Sequence[float]) -> tuple[tuple[int, int], tuple[int, int]]:
+    x, y, w, h = (float(value) for value in box)
+    x1, y1, x2, y2 = np.rint(np.clip([x, y, x + w, y + h], -_FAR, _FAR)).astype(int).tolist()
+    return (x1, y1), (x2, y2)
 
 
 def draw_label(

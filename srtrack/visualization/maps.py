@@ -181,7 +181,7 @@ def _normalization(runs, log: bool) -> Normalize:
     values = np.array([v for run in runs.values() for v in _by_operation(run).values()])
     values = values[np.isfinite(values) & ((values > 0) | (not log))]
     if not len(values):
-        return Normalize(0, 1)
+        return LogNorm(0.1, 1) if log else Normalize(0, 1)
     if log:
         return LogNorm(values.min(), max(values.max(), values.min() * (1 + 1e-6)))
     return Normalize(min(values.min(), 0), max(values.max(), 1e-12))

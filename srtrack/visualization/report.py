@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def text_section(title: str, *paragraphs: str) -> Section:
 def table_section(
     title: str,
     columns: Sequence[str],
-    rows: Iterable[Sequence[Union[Cell, str, float, None]]],
+    rows: Iterable[Sequence[Cell | str | float | None]],
     *,
     groups: Sequence[tuple[str, int]] = (),
     series: Mapping[str, str] | None = None,
@@ -94,11 +94,15 @@ def table_section(
 
 
 def _plain_cell(value) -> Cell:
-    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
+    if _is_missing(value):
         return Cell(None, '–')
     if isinstance(value, (float, np.floating)):
-        return Cell(float(value), f'{value:.4g}')
+        return Cell(value, f'{value:.4g}')
     return Cell(value, str(value))
+
+
+def _is_missing(value) -> bool:
+    return value is None or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
 def _table_row(cells: Sequence[Cell], series: Mapping[str, str]) -> str:
@@ -108,16 +112,13 @@ def _table_row(cells: Sequence[Cell], series: Mapping[str, str]) -> str:
         mark = f' data-series="{series_key(first)}"'
         swatch = _swatch(series[first])
     html = []
-    for i, cell in enumerate(cells):
-        value = '' if cell.value is None else escape(str(cell.value))
-        number = isinstance(cell.value, (int, float, np.number)) or cell.value is None
-        note = (
-            f' <small class="{escape(cell.tone)}">{escape(cell.note)}</small>' if cell.note else ''
-        )
+    for cell in cells:
+        value = '' if _is_missing(cell.value) else escape(str(cell.value))
+        note = f' <small class="{escape(cell.tone)}">{escape(cell.note)}</small>'
         html.append(
-            f'<td data-sort="{value}"{" class=number" if number and i else ""}>'
-            f'{swatch if i == 0 else ""}{escape(cell.text)}{note}</td>'
+            f'<td data-sort="{value}">{swatch}{escape(cell.text)}{note if cell.note else ""}</td>'
         )
+        swatch = ''
     return f'<tr{mark}>{"".join(html)}</tr>'
 
 
@@ -133,7 +134,7 @@ def settings_section(title: str, settings: Mapping[str, Any]) -> Section:
     return Section(title, ''.join(html))
 
 
-def _definitions(values: Mapping[str, Any], prefix: str = '') -> str:
+def _definitions(values: Mapping[str, Any]) -> str:
     pairs = ''.join(
         f'<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>'
         for name, text in _flatten(values)
@@ -215,7 +216,10 @@ def write_report(
     sections = list(sections)
     script = (_ASSETS / 'report.js').read_text(encoding='utf-8')
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
     links = ''.join(f'<a href="#section-{i}">{escape(s.title)}</a>' for i, s in enumerate(sections))
     body = ''.join(
         f'<section id="section-{i}"><h2>{escape(section.title)}</h2>{section.html}</section>\n'

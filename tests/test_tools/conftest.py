@@ -43,4 +43,4 @@ def small():
 
 @pytest.fixture
 def one_core():
-    return dict(os.environ, OMP_NUM_THREADS='1')
+    return dict(os.environ, OMP_NUM_THREADS="1", PYTHON=sys.executable)
