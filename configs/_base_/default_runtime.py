@@ -8,7 +8,8 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
-model_wrapper_cfg = dict(type='TrackerDistributedDataParallel', broadcast_buffers=False)
+# With its scope, because MMEngine looks this name up at its root.
+model_wrapper_cfg = dict(type='srtrack.TrackerDistributedDataParallel', broadcast_buffers=False)
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

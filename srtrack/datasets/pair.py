@@ -42,7 +42,8 @@ class PairDataset(torch.utils.data.Dataset):
         min_size: Smallest width and height of a target, in pixels.
         pipeline: Transforms from ``sequence``, ``dataset``, ``template_index``, ``template_box``,
             ``search_index``, ``search_box`` and ``rng`` to a packed pair.
-        seed: Default: 0.
+        seed: Default: the one that :class:`~srtrack.datasets.samplers.PairSampler` passes on from
+            MMEngine's runner, and 0 without a sampler.
         max_unreadable: A pair with a frame that cannot be read is replaced by the next draw, and
             reported once for each sequence. The run stops where their share among the pairs that
             were read by one process exceeds this one (by more than chance explains).
@@ -75,7 +76,7 @@ class PairDataset(torch.utils.data.Dataset):
         self.pairs_per_epoch = pairs_per_epoch
         self.max_gap = max_gap
         self.min_size = min_size
-        self.seed = seed or 0
+        self.seed = seed
         self._reads = _ReadCounter(max_unreadable)
 
     @property
@@ -101,7 +102,7 @@ class PairDataset(torch.utils.data.Dataset):
         Raises:
             RuntimeError: Too many frames cannot be read, or no draw gives a pair.
         """
-        rng = np.random.default_rng((self.seed, n))
+        rng = np.random.default_rng((self.seed or 0, n))
         for _ in range(MAX_DRAWS):
             source = self.sources[rng.choice(len(self.sources), p=self.shares)]
             sequence = source[int(rng.integers(len(source)))]

@@ -25,12 +25,14 @@ class PairSampler(Sampler):
     twice.
 
     Args:
-        dataset: A :class:`~srtrack.datasets.pair.PairDataset`, which holds the seed.
-        seed: Not used; MMEngine passes it to all samplers.
+        dataset: A :class:`~srtrack.datasets.pair.PairDataset`.
+        seed: Becomes the dataset's seed if that has none. MMEngine passes its runner's.
     """
 
     def __init__(self, dataset: PairDataset, seed: int | None = None) -> None:
         self.rank, self.world_size = get_dist_info()
+        if dataset.seed is None:
+            dataset.seed = seed
         self.length = len(dataset)
         self.epoch = 0
         self._skipped = 0

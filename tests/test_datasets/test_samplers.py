@@ -24,6 +24,23 @@ def _on_ranks(world_size, build):
     return built
 
 
+class _Pairs:
+    """The part of a PairDataset that samplers see."""
+
+    def __init__(self, length, seed=None):
+        self.length, self.seed = length, seed
+
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.parametrize('own, runners, expected', [(None, 7, 7), (3, 7, 3), (None, None, None)])
+def test_pair_sampler_passes_the_runners_seed_on(own, runners, expected):
+    dataset = _Pairs(4, seed=own)
+    PairSampler(dataset, seed=runners)
+    assert dataset.seed == expected
+
+
 class _Frames:
     """The part of a FrameDataset that samplers see."""
 
@@ -44,7 +61,7 @@ def _batches(sampler, size):
 @settings(deadline=None)
 @given(ranks, st.integers(1, 4), st.integers(1, 60), st.integers(0, 3))
 def test_ranks_share_the_batches_of_one_process(world_size, batch_size, length, epoch):
-    parts = _on_ranks(world_size, lambda: PairSampler(range(length)))
+    parts = _on_ranks(world_size, lambda: PairSampler(_Pairs(length)))
     for part in parts:
         part.set_epoch(epoch)
     assert {len(part) for part in parts} == {-(-length // world_size)}
@@ -61,7 +78,7 @@ def test_ranks_share_the_batches_of_one_process(world_size, batch_size, length, 
 
 
 def test_skip_goes_on_where_the_run_stopped():
-    sampler = PairSampler(range(10))
+    sampler = PairSampler(_Pairs(10))
     sampler.set_epoch(2)
     sampler.skip(7)
     assert list(sampler) == [27, 28, 29]

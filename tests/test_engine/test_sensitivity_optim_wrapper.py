@@ -62,9 +62,7 @@ def reference_adamw(model, data, prior, kappa, lr=0.01, decay=0.1, accumulate=1,
             g, old = grads[name], parameter.detach().numpy().copy()
             first[name] = 0.9 * first[name] + 0.1 * g
             second[name] = 0.999 * second[name] + 0.001 * g**2
-            step = (first[name] / (1 - 0.9**t)) / (
-                np.sqrt(second[name] / (1 - 0.999**t)) + 1e-8
-            )
+            step = (first[name] / (1 - 0.9**t)) / (np.sqrt(second[name] / (1 - 0.999**t)) + 1e-8)
             new = old * (1 - lr * decay) - lr * step
             time = t / updates
             s = 0.99 * (
@@ -81,9 +79,7 @@ PRIOR = {'0.weight': 1.0, '0.bias': 0.25, '2.weight': 0.5}
 @pytest.mark.parametrize('accumulate, clip', [(1, None), (2, None), (1, 0.3)])
 def test_adamw_equals_eq_15_written_out(accumulate, clip):
     model = network()
-    expected = reference_adamw(
-        model, batches(), PRIOR, kappa=0.7, accumulate=accumulate, clip=clip
-    )
+    expected = reference_adamw(model, batches(), PRIOR, kappa=0.7, accumulate=accumulate, clip=clip)
     wrapper = SensitivityOptimWrapper(
         torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1),
         kappa=0.7,
@@ -178,9 +174,7 @@ def test_loss_scaling_ranks_unscaled_gradients_and_skips_infinite_ones():
     grads = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
     wrapper.update_params(loss)
     for (name, new), old, grad in zip(model.named_parameters(), before, grads):
-        s = 0.99 * (
-            0.6 * PRIOR.get(name, 0.0) + 0.4 * torch.from_numpy(midrank(grad.numpy() ** 2))
-        )
+        s = 0.99 * (0.6 * PRIOR.get(name, 0.0) + 0.4 * torch.from_numpy(midrank(grad.numpy() ** 2)))
         torch.testing.assert_close(new.detach(), old - (1 - s) * 0.1 * grad)
 
 

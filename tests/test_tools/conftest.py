@@ -31,7 +31,9 @@ SMALL = [
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',
     'train_dataloader.dataset.pairs_per_epoch=16',
-    'train_cfg.val_interval=100',
+    'val_cfg=None',
+    'val_dataloader=None',
+    'val_evaluator=None',
     'default_hooks.logger.interval=1',
 ]
 
@@ -43,4 +45,4 @@ def small():
 
 @pytest.fixture
 def one_core():
-    return dict(os.environ, OMP_NUM_THREADS="1", PYTHON=sys.executable)
+    return dict(os.environ, OMP_NUM_THREADS='1', PYTHON=sys.executable)

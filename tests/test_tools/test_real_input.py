@@ -49,8 +49,8 @@ def test_one_epoch_on_fe108_and_its_evaluation(
     boxes = np.loadtxt(out / 'FE108/rgbe_fe108_dove.txt', delimiter=',')
     truth = np.loadtxt(dove / 'groundtruth_rect.txt', delimiter=',')
     assert boxes.shape == truth.shape and np.allclose(boxes[0], truth[0], atol=1e-3)
-    assert json.loads(process.stdout.splitlines()[-1])['FE108/AUC'] == pytest.approx(
-        json.loads((out / 'metrics.json').read_text())['metrics']['FE108/AUC']
+    assert json.loads(process.stdout.splitlines()[-1])['FE108/SR'] == pytest.approx(
+        json.loads((out / 'metrics.json').read_text())['metrics']['FE108/SR']
     )
 
 

@@ -75,9 +75,7 @@ def main() -> None:
                 device=args.device,
                 threads=torch.get_num_threads(),
                 frames_per_second={size: round(1 / median[size], 2) for size in sizes},
-                ratio_to_one_sequence={
-                    size: round(median[1] / median[size], 3) for size in sizes
-                },
+                ratio_to_one_sequence={size: round(median[1] / median[size], 3) for size in sizes},
             )
         )
     )
