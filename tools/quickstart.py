@@ -95,35 +95,25 @@ def train(config: Config, title: str) -> Path:
     return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
 
 
-def test_sources(quick: bool) -> dict:
-    """The two test sets: the target domain, and the source domain with grey copies beside RGB."""
+def test_sources(quick: bool) -> dict[str, dict]:
+    """Configs of the test sets: the target domain, and the source domain with grey beside RGB."""
     config = Config.fromfile(FINETUNE)
     target = dict(config.test_dataloader.dataset.source, **(QUICK['test'] if quick else {}))
-    return dict(
-        target=DATASETS.build(target),
-        source=DATASETS.build(dict(target, domain='source', modalities=('rgb', 'aux'))),
-    )
+    return dict(target=target, source=dict(target, domain='source', modalities=('rgb', 'aux')))
 
 
-def evaluate(checkpoint: Path, sources: dict, out: Path, title: str) -> dict:
+def evaluate(checkpoint: Path, sources: dict[str, dict], out: Path, title: str) -> dict:
     """Run the dual tracker of a checkpoint on all test sets; returns an evaluation for each."""
     evaluations = {}
     for domain, source in sources.items():
         config = read_config(FINETUNE, out / 'log', dict(load_from=str(checkpoint)))
-        config.test_dataloader.dataset.source = dict(
-            type='SyntheticDataset',
-            domain=source.domain,
-            split=source.split,
-            num_sequences=source.num_sequences,
-            num_frames=source.num_frames,
-            modalities=source.modalities,
-        )
+        config.test_dataloader.dataset.source = source
         config.test_evaluator.out_dir = str(out)
         build_runner(config, f'{title}, {domain}').test()
-        sequences = [source[i] for i in range(len(source))]
+        dataset = DATASETS.build(source)
         evaluations[domain] = PROTOCOLS['ope'].evaluate(
-            {each.name: Annotation(each.boxes, each.present) for each in sequences},
-            {each.name: read_track(out / source.name, each.name) for each in sequences},
+            {each.name: Annotation(each.boxes, each.present) for each in dataset},
+            {each.name: read_track(out / dataset.name, each.name) for each in dataset},
         )
     return evaluations
 
@@ -147,14 +137,15 @@ def weight_distances(checkpoint: Path, start: Path) -> dict:
     }
 
 
-def most_telling_strip(source, evaluations: dict, out: Path) -> tuple[str, np.ndarray]:
+def most_telling_strip(source: dict, evaluations: dict, out: Path) -> tuple[str, np.ndarray]:
     """Film strip of the sequence on which the two fine-tuned trackers differ most."""
+    dataset = DATASETS.build(source)
     success = {run: each['target'].per_sequence['SR'] for run, each in evaluations.items()}
     gap = np.abs(success['sensitivity'] - success['full_finetuning'])
     name = evaluations['sensitivity']['target'].sequences[int(np.nanargmax(gap))]
-    sequence = next(source[i] for i in range(len(source)) if source[i].name == name)
+    sequence = next(each for each in dataset if each.name == name)
     indices = np.linspace(0, len(sequence) - 1, min(8, len(sequence))).astype(int).tolist()
-    boxes = {run_name(run): read_track(out / run / source.name, name).boxes for run in evaluations}
+    boxes = {run_name(run): read_track(out / run / dataset.name, name).boxes for run in evaluations}
     strip = film_strip(
         [sequence.read(i) for i in indices],
         boxes,
@@ -178,8 +169,7 @@ def describe(config: Config, sources: dict, quick: bool) -> dict:
         estimator=dict(config.custom_hooks[0].estimator),
         kappa=config.optim_wrapper.kappa,
         max_sensitivity=config.optim_wrapper.max_sensitivity,
-        test_sequences={domain: len(source) for domain, source in sources.items()},
-        test_frames={domain: source.num_frames for domain, source in sources.items()},
+        test_sources=sources,
         versions=dict(
             srtrack=srtrack.__version__,
             torch=torch.__version__,

@@ -98,7 +98,7 @@ def test_the_model_stays_untouched(setting):
 
 
 def test_cache_fits_or_is_refused(setting, tmp_path):
-    model, prior_pass, batches = setting
+    _, prior_pass, batches = setting
     path = tmp_path / 'cache' / 'prior.json'
     fingerprints = prior_pass.fingerprints(batches)
     result = prior_pass.measure(estimator(), batches[:1])

@@ -22,5 +22,5 @@ model = dict(
         loss=dict(type='TrackingLoss', cls_weight=1.0, iou_weight=2.0, l1_weight=5.0),
     ),
     frozen=['head', r'backbone\.(rgb|aux)\.pos_embed'],
-    test_cfg=dict(template_factor=2.0, search_factor=4.0),
+    test_cfg=dict(template_factor=2.0, search_factor=4.0, size_momentum=0.9),
 )

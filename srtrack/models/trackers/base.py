@@ -16,7 +16,9 @@ from srtrack.registry import MODELS
 
 from .state import TrackState
 
-DEFAULT_TEST_CFG = dict(template_factor=2.0, search_factor=4.0, window=True, margin=10)
+DEFAULT_TEST_CFG = dict(
+    template_factor=2.0, search_factor=4.0, window=True, margin=10, size_momentum=0.0
+)
 
 
 class BaseTracker(BaseModel):
@@ -31,7 +33,9 @@ class BaseTracker(BaseModel):
             are frozen stay in eval mode (so BatchNorm keeps its statistics).
         test_cfg (dict, optional): ``template_factor`` and ``search_factor`` (side of the window over
             sqrt(w h) of the box), ``window`` (weight the score map with a Hann window), ``margin``
-            (pixels of the box that always stay inside the picture).
+            (pixels of the box that always stay inside the picture), ``size_momentum`` (share of the
+            previous width and height in the new ones, in [0, 1); 0 is OSTrack's protocol, more keeps
+            a weak tracker's search window from running away).
         data_preprocessor (dict, optional): Default: :class:`TrackDataPreprocessor`.
         init_cfg (dict, optional): MMEngine's initialisation config.
 
@@ -162,9 +166,17 @@ class BaseTracker(BaseModel):
             weight = hann_window(score_map.shape[-1], score_map.device, score_map.dtype)
         boxes, scores = self.head.decode(maps, weight)
         for state, frame, window, box in zip(states, frames, windows, boxes.double().cpu().numpy()):
-            found = box_from_crop(box, window, size)
+            found = self._damp_size(box_from_crop(box, window, size), state.box)
             state.box = clip_box(found, *frame.shape[:2], self.test_cfg['margin'])
         return scores.tolist()
+
+    def _damp_size(self, found: np.ndarray, previous: np.ndarray) -> np.ndarray:
+        """``found`` (x, y, w, h) with its centre kept and its size drawn towards ``previous``."""
+        momentum = self.test_cfg['size_momentum']
+        if not momentum:
+            return found  # not a bit moves
+        damped = momentum * previous[2:] + (1 - momentum) * found[2:]
+        return np.concatenate([found[:2] + (found[2:] - damped) / 2, damped])
 
     def _normalize(self, crops: list[np.ndarray]) -> Tensor:
         stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
