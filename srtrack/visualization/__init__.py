@@ -7,6 +7,7 @@ from .curves import (
     success_plot,
     tradeoff_plot,
 )
+from .evaluation_report import evaluation_figures, write_evaluation_report
 from .export import save_figure
 from .film_strip import draw_boxes, draw_label, film_strip
 from .maps import distance_map, prior_map
@@ -31,6 +32,7 @@ __all__ = [
     'distance_map',
     'draw_boxes',
     'draw_label',
+    'evaluation_figures',
     'figure_section',
     'film_strip',
     'image_section',
@@ -47,6 +49,7 @@ __all__ = [
     'table_section',
     'text_section',
     'tradeoff_plot',
+    'write_evaluation_report',
     'write_report',
     'write_transfer_report',
 ]

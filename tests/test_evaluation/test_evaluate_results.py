@@ -45,9 +45,11 @@ def test_last_line_is_the_result_and_files_are_written(tool, benchmark):
         *('--protocol', 'lasher', '--gt', folder / 'gt'),
         *('--results', f'near={folder / "near"}', f'far={folder / "far"}'),
         *('--attributes', folder / 'attributes.json', '--json', folder / 'out' / 'r.json'),
-        *('--plots', folder / 'plots'),
+        *('--plots', folder / 'plots', '--html', folder / 'report.html'),
     )
     assert done.returncode == 0, done.stderr
+    page = (folder / 'report.html').read_text()
+    assert 'b&#x27;s' in page and 'lasher' in page and page.count('<svg') == 4
     report = json.loads(done.stdout.splitlines()[-1])
     assert report['protocol'] == 'lasher'
     assert report['num_sequences'] == 3

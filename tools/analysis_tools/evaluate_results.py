@@ -87,55 +87,18 @@ def _percent(value: float) -> str:
     return f'{100 * value:.2f}'
 
 
-def write_plots(evaluations: dict, folder: str) -> None:
-    """Success, precision and normalised precision plots, and a radar plot of the attributes."""
-    from srtrack import visualization
-
-    kinds = {
-        'success': (visualization.success_plot, 'success'),
-        'precision': (visualization.precision_plot, 'precision'),
-        'norm_precision': (visualization.normalized_precision_plot, 'normalized_precision'),
-    }
-    first = next(iter(evaluations.values()))
-    protocol = PROTOCOLS[first.protocol]
-    for curve, (plot, key) in kinds.items():
-        if curve not in first.curves:
-            continue
-        # Each curve has one headline measure; OP50 and OP75 are further points of the success one.
-        measure = next(name for name, item in protocol.measures.items() if item.curve == curve)
-        figure = plot(
-            {
-                name: {'thresholds': item.curves[curve].thresholds, key: item.curves[curve].values}
-                for name, item in evaluations.items()
-            },
-            {name: item.values[measure] for name, item in evaluations.items()},
-            title=f'{measure} ({protocol.name})',
-        )
-        visualization.save_figure(figure, Path(folder, key))
-    if len(first.attributes) >= 3:
-        measure = next(iter(first.values))
-        scores = {
-            name: {attribute: values[measure] for attribute, values in item.attributes.items()}
-            for name, item in evaluations.items()
-        }
-        figure = visualization.radar_plot(scores, title=f'{measure} ({protocol.name})')
-        visualization.save_figure(figure, Path(folder, 'attributes'))
-
-
-def html_writer():
-    """The report's writer in the visualization room, ``(path, evaluations) -> None``."""
-    try:
-        from srtrack.visualization import write_evaluation_report
-    except ImportError as error:
-        raise RuntimeError(f'--html is not available: {error}') from error
-    return write_evaluation_report
+def headline_measures(protocol: str) -> dict[str, str]:
+    """The measure that stands for each curve: OP50 is a further point of the success curve, say."""
+    measures = {}
+    for name, measure in getattr(PROTOCOLS[protocol], 'measures', {}).items():
+        measures.setdefault(measure.curve, name)
+    return measures
 
 
 def main() -> None:
     args = parse_args()
     if args.plots and 'success' not in getattr(PROTOCOLS[args.protocol], 'thresholds', {}):
         raise ValueError(f'--plots: {args.protocol} has no success or precision curves')
-    write_html = html_writer() if args.html else None
     sequences = Path(args.sequences).read_text().split() if args.sequences else None
     evaluations = evaluate_trackers(
         args.protocol,
@@ -150,10 +113,17 @@ def main() -> None:
         report = summary(evaluations, details=True)
         Path(args.json).resolve().parent.mkdir(parents=True, exist_ok=True)
         write_text(args.json, json.dumps(report, ensure_ascii=False) + '\n')
-    if args.plots:
-        write_plots(evaluations, args.plots)
-    if write_html:
-        write_html(args.html, evaluations)
+    if args.plots or args.html:
+        # Imported here: scoring alone must not wait for matplotlib.
+        from srtrack import visualization
+
+        headline = headline_measures(args.protocol)
+        if args.plots:
+            figures = visualization.evaluation_figures(evaluations, headline)
+            for name, figure in figures.items():
+                visualization.save_figure(figure, Path(args.plots, name))
+        if args.html:
+            visualization.write_evaluation_report(args.html, evaluations, headline)
     print(json.dumps(summary(evaluations), ensure_ascii=False))
 
 
