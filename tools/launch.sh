@@ -1,7 +1,23 @@
-# Sourced by dist_train.sh and dist_test.sh: `launch NUM_PROCESSES SCRIPT [arguments]` runs a script in
-# several processes with torchrun, on this node's share of NNODES nodes.
+# Sourced by dist_*.sh and slurm_*.sh. Their second line is "# What it does: usage".
 
-launch() {
+# check_call MINIMUM "$@": help on request, and one line for a call with too few arguments.
+check_call() {
+    local minimum=$1
+    shift
+    case "${1:-}" in
+        -h | --help)
+            sed -n '2,3s/^# //p' "$0"
+            exit 0
+            ;;
+    esac
+    if [ $# -lt "$minimum" ]; then
+        echo "error: usage: $(sed -n '2s/^[^:]*: //p' "$0")" >&2
+        exit 2
+    fi
+}
+
+# launch_torchrun NUM_PROCESSES SCRIPT [arguments]: in several processes on this node's share of nodes.
+launch_torchrun() {
     local num_processes=$1
     shift
     local rendezvous=(--standalone)
@@ -15,4 +31,15 @@ launch() {
     # Processes share the cores; torchrun's default of one thread each would waste them.
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + num_processes - 1) / num_processes ))}"
     exec "${PYTHON:-python}" -m torch.distributed.run --nproc_per_node "$num_processes" "${rendezvous[@]}" "$@"
+}
+
+# launch_srun PARTITION JOB_NAME SCRIPT [arguments]: one task a GPU on a SLURM cluster.
+launch_srun() {
+    local partition=$1 job_name=$2 gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
+    shift 2
+    if [ "$gpus" -lt "$per_node" ]; then per_node=$gpus; fi
+    # SRUN_ARGS is a list of words on purpose.
+    exec srun -p "$partition" --job-name="$job_name" --gres=gpu:"$per_node" --ntasks="$gpus" \
+        --ntasks-per-node="$per_node" --cpus-per-task="${CPUS_PER_TASK:-8}" --kill-on-bad-exit=1 \
+        ${SRUN_ARGS:-} "${PYTHON:-python}" -u "$@" --launcher slurm
 }

@@ -6,5 +6,5 @@ _base_ = [
     '../_base_/schedules/tiny_finetune.py',
 ]
 # Start from a tracker that configs/one_stream/tiny_synthetic-source.py has trained:
-# --cfg-options load_from=work_dirs/tiny_synthetic-source/epoch_6.pth
+# --cfg-options load_from=work_dirs/tiny_synthetic-source/epoch_5.pth
 default_hooks = dict(logger=dict(interval=10))

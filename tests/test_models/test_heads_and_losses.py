@@ -21,14 +21,14 @@ def golden(shared):
         return {key: torch.from_numpy(arrays[key]) for key in arrays if arrays[key].ndim}
 
 
-def exact(actual, expected, atol=1e-6):
+def assert_exact(actual, expected, atol=1e-6):
     torch.testing.assert_close(actual, expected, rtol=0, atol=atol, check_dtype=False)
 
 
 @pytest.mark.parametrize('grid', [16, 24])
 def test_center_heatmap(golden, grid):
     label = center_heatmap(golden['heat_boxes'], grid)
-    exact(label[:, 0], golden[f'heat_{16 * grid}'])
+    assert_exact(label[:, 0], golden[f'heat_{16 * grid}'])
     assert label[6].sum() == 0, 'a centre at x = 1.0 falls off the grid'
 
 
@@ -48,8 +48,8 @@ def test_weighted_focal_loss_and_its_gradient(golden, shared):
 
 def test_generalized_iou(golden):
     giou, iou = generalized_iou(golden['giou_b1'], golden['giou_b2'])
-    exact(iou, golden['giou_iou'])
-    exact(giou, golden['giou_elem'])
+    assert_exact(iou, golden['giou_iou'])
+    assert_exact(giou, golden['giou_elem'])
 
 
 def test_tracking_loss_is_the_weighted_sum_of_eq_16(golden, shared):
@@ -68,10 +68,10 @@ def test_decode(golden, windowed):
     maps = {f'{name}_map': golden[f'cal_{name}'] for name in ('score', 'size', 'offset')}
     boxes, scores = CenterHead.decode(maps, hann_window(16) if windowed else None)
     suffix = '_hann' if windowed else ''
-    exact(boxes, golden[f'cal_bbox{suffix}'])
-    exact(scores, golden[f'cal_max{suffix}'][:, 0])
+    assert_exact(boxes, golden[f'cal_bbox{suffix}'])
+    assert_exact(scores, golden[f'cal_max{suffix}'][:, 0])
 
 
 def test_hann_window(golden):
     for size in (16, 24):
-        exact(hann_window(size), golden[f'hann2d_{size}'][0, 0])
+        assert_exact(hann_window(size), golden[f'hann2d_{size}'][0, 0])

@@ -37,10 +37,10 @@ def test_slurm_train_asks_for_what_was_set(repo_root, tmp_path):
     words = process.stdout.splitlines()
     assert words[:2] == ['-p', 'gpu']
     assert {'--ntasks=4', '--gres=gpu:4', '--ntasks-per-node=4'} <= set(words)
-    assert words[-10:] == [
+    assert words[-11:] == [
         '--exclude', 'node1', 'py', '-u', str(repo_root / 'tools/train.py'), 'config.py',
-        '--work-dir', 'dir', '--launcher', 'slurm', '--amp',
-    ][-10:]  # fmt: skip
+        '--work-dir', 'dir', '--amp', '--launcher', 'slurm',
+    ]  # fmt: skip
 
 
 def test_launch_uses_torchrun_with_the_nodes_that_were_set(repo_root, tmp_path):

@@ -1,41 +1,11 @@
 # FE108 (Zhang et al., ICCV 2021): grey frames `img`, event pictures `evimg`, groundtruth_rect.txt.
+_base_ = './pairs_128-256.py'
 data_root = '{{$SRTRACK_DATA:data}}/FE108'
-layout = dict(rgb='img', aux='evimg', boxes='groundtruth_rect.txt')
-
-train_dataloader = dict(
-    batch_size=24,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='PairSampler'),
-    dataset=dict(
-        type='PairDataset',
-        sources=[
-            dict(type='SequenceDataset', name='FE108', data_root=f'{data_root}/train', **layout)
-        ],
-        pairs_per_epoch=80000,
-        max_gap=200,
-        pipeline=[
-            dict(type='SampleWindows', template_factor=2, search_factor=4),
-            dict(type='LoadCrops', template_size=128, search_size=256),
-            dict(type='JointGray', prob=0.05),
-            dict(type='JointFlip', prob=0.5),
-            dict(type='BrightnessJitter', strength=0.2),
-            dict(type='PackPair'),
-        ],
-    ),
+source = dict(
+    type='SequenceDataset', name='FE108', rgb='img', aux='evimg', boxes='groundtruth_rect.txt'
 )
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    sampler=dict(type='SequenceSampler'),
-    batch_sampler=dict(type='LockstepBatchSampler'),
-    dataset=dict(
-        type='FrameDataset',
-        source=dict(type='SequenceDataset', name='FE108', data_root=f'{data_root}/test', **layout),
-        pipeline=[dict(type='LoadFrame'), dict(type='PackFrame')],
-    ),
-)
+train_dataloader = dict(dataset=dict(sources=[dict(source, data_root=f'{data_root}/train')]))
+val_dataloader = dict(dataset=dict(source=dict(source, data_root=f'{data_root}/test')))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='SOTMetric', protocol='fe108')
+val_evaluator = dict(protocol='fe108')
 test_evaluator = val_evaluator

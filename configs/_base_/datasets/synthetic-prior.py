@@ -20,7 +20,7 @@ custom_hooks = [
                 pairs_per_epoch=16,
                 max_gap=30,
                 pipeline=[
-                    dict(type='SampleWindows'),
+                    dict(type='SampleWindows', scale_jitter=0.5),
                     dict(type='LoadCrops', template_size=64, search_size=128),
                     dict(type='PackPair'),
                 ],

@@ -1,46 +1,14 @@
 # The embedded benchmark's RGB + event domain: few sequences, degraded RGB.
+_base_ = './pairs_64-128.py'
+source = dict(type='SyntheticDataset', domain='rgbe')
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='PairSampler'),
     dataset=dict(
-        type='PairDataset',
-        sources=[
-            dict(
-                type='SyntheticDataset',
-                domain='rgbe',
-                split='train',
-                num_sequences=12,
-                num_frames=60,
-            )
-        ],
+        sources=[dict(source, split='train', num_sequences=12, num_frames=60)],
         pairs_per_epoch=960,
         max_gap=30,
-        pipeline=[
-            dict(type='SampleWindows'),
-            dict(type='LoadCrops', template_size=64, search_size=128),
-            dict(type='JointGray', prob=0.05),
-            dict(type='JointFlip', prob=0.5),
-            dict(type='BrightnessJitter', strength=0.2),
-            dict(type='PackPair'),
-        ],
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    sampler=dict(type='SequenceSampler'),
-    batch_sampler=dict(type='LockstepBatchSampler'),
-    dataset=dict(
-        type='FrameDataset',
-        source=dict(
-            type='SyntheticDataset', domain='rgbe', split='test', num_sequences=16, num_frames=40
-        ),
-        pipeline=[dict(type='LoadFrame'), dict(type='PackFrame')],
-    ),
+    dataset=dict(source=dict(source, split='test', num_sequences=16, num_frames=40))
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='SOTMetric', protocol='ope')
-test_evaluator = val_evaluator

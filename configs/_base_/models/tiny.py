@@ -17,5 +17,5 @@ model = dict(
         channels=64,
         loss=dict(type='TrackingLoss', cls_weight=1.0, iou_weight=2.0, l1_weight=5.0),
     ),
-    test_cfg=dict(template_factor=2.0, search_factor=4.0, size_momentum=0.9),
+    test_cfg=dict(template_factor=2.0, search_factor=4.0),
 )

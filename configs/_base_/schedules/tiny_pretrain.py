@@ -1,5 +1,5 @@
-# Source pre-training of the tiny tracker: 1500 steps of 32 pairs.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=6)
+# Source pre-training of the tiny tracker: 1250 steps of 32 pairs.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=5, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
 
@@ -15,7 +15,7 @@ param_scheduler = [
         type='CosineAnnealingLR',
         eta_min=1e-5,
         begin=0,
-        end=6,
+        end=5,
         by_epoch=True,
         convert_to_iter_based=True,
     ),
