@@ -41,5 +41,8 @@ setup(
     package_data={'srtrack.visualization': ['assets/*']},
     python_requires='>=3.9',
     install_requires=requirements('requirements/runtime.txt') + mmcv_requirement(),
-    extras_require=dict(test=requirements('requirements/test.txt')),
+    extras_require=dict(
+        test=requirements('requirements/test.txt'),
+        events=requirements('requirements/events.txt'),
+    ),
 )

@@ -1,0 +1,241 @@
+"""Readers of event recordings: AEDAT4, DAVIS text, HDF5 and npz."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .event_array import Events
+
+#: Column -> names under which arrays of it are found, in upper or lower case.
+SPELLINGS = dict(
+    x=('x', 'xs', 'x_pos'),
+    y=('y', 'ys', 'y_pos'),
+    t=('t', 'ts', 'time', 'timestamp', 'timestamps'),
+    p=('p', 'ps', 'pol', 'polarity', 'polarities', 'on'),
+)
+_TEXT_COLUMNS = ('t', 'x', 'y', 'p')
+
+
+def read_events(
+    path: str | os.PathLike,
+    width: int | None = None,
+    height: int | None = None,
+    time_unit: str | None = None,
+    sort: bool = False,
+) -> Events:
+    """Read a recording, in the format that its suffix names.
+
+    * ``.aedat4``: the first stream of events (needs the extra ``events``).
+    * ``.txt``, ``.csv``: a row ``t x y p`` for each event, separated by blanks or commas; ``#``
+      begins a comment. As DAVIS recordings are published.
+    * ``.npz``, ``.h5``, ``.hdf5``: arrays of x, y, t, p at the root or in one group, or one
+      structured array with these fields, under any of :data:`SPELLINGS`. The size is taken from
+      ``width`` and ``height`` or ``sensor_resolution`` (height, width), as entries or attributes of
+      the root or the group; an entry ``t_offset`` is added to t, as DSEC has it. HDF5 needs the
+      extra ``events``.
+
+    Args:
+        path: The recording.
+        width, height: Size of the sensor. Default: what the recording says, else the smallest that
+            holds all events.
+        time_unit: 's', 'ms', 'us' or 'ns'. Default: microseconds where times are integers, seconds
+            where they are floating, as in text.
+        sort: Sort by time instead of refusing unsorted times.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImportError: A package is missing; names the extra that brings it.
+        ValueError: The format is unknown, or the recording is broken, has no events, or one of its
+            events is invalid; names the file and the row.
+    """
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f'{path}: no reader for {path.suffix!r}; there are {", ".join(READERS)}')
+    if not path.is_file():
+        raise FileNotFoundError(f'no recording at {path}')
+    columns = reader(path)
+    size = {
+        name: columns.pop(name, None) if given is None else given
+        for name, given in dict(width=width, height=height).items()
+    }
+    arrays = {name: columns[name] for name in SPELLINGS}
+    if not len(arrays['t']):
+        raise ValueError(f'{path}: the recording holds no events')
+    return Events.from_arrays(**arrays, **size, time_unit=time_unit, sort=sort, source=str(path))
+
+
+def read_aedat4(path: Path) -> dict:
+    """Columns and size of the first stream of events of an AEDAT4 file."""
+    aedat = _optional('aedat', path)
+    packets = []
+    try:
+        decoder = aedat.Decoder(str(path))
+        streams = {
+            number: stream
+            for number, stream in sorted(decoder.id_to_stream().items())
+            if stream['type'] == 'events'
+        }
+        if not streams:
+            raise ValueError(f'{path}: there is no stream of events in it')
+        number, stream = next(iter(streams.items()))
+        for packet in decoder:
+            if packet['stream_id'] == number:
+                packets.append(packet['events'])
+    except RuntimeError as error:
+        count = sum(map(len, packets))
+        raise ValueError(f'{path}: not AEDAT4, or cut off after {count} events: {error}') from error
+    columns = {
+        name: np.concatenate([packet[field] for packet in packets]) if packets else np.empty(0)
+        for name, field in dict(x='x', y='y', t='t', p='on').items()
+    }
+    return dict(columns, width=stream['width'], height=stream['height'])
+
+
+def read_text(path: Path) -> dict:
+    """Columns of a text file of rows ``t x y p``."""
+    separator = ',' if any(',' in line for _, line in zip(range(1), _lines(path))) else None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message='.*input contained no data.*')
+            rows = np.loadtxt(path, delimiter=separator, ndmin=2)
+    except ValueError as error:
+        raise ValueError(_first_bad_line(path, separator) or f'{path}: {error}') from error
+    if rows.size and rows.shape[1] != len(_TEXT_COLUMNS):
+        raise ValueError(_first_bad_line(path, separator))
+    return dict(zip(_TEXT_COLUMNS, rows.reshape(-1, len(_TEXT_COLUMNS)).T))
+
+
+def read_npz(path: Path) -> dict:
+    """Columns of an npz file, and the size if it tells."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            entries = dict(archive)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f'{path}: not an npz file of numbers, or cut off: {error}') from error
+    return _find_columns(entries, path)
+
+
+def read_hdf5(path: Path) -> dict:
+    """Columns of an HDF5 file, and the size if it tells."""
+    h5py = _optional('h5py', path)
+    entries = {}
+
+    def collect(name, item):
+        prefix = f'{name}/' if name else ''
+        entries.update({f'{prefix}{key}': value for key, value in item.attrs.items()})
+        if isinstance(item, h5py.Dataset):
+            entries[name] = item
+
+    try:
+        with h5py.File(path, 'r') as file:
+            collect('', file)
+            file.visititems(collect)
+            return _find_columns(entries, path)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f'{path}: not an HDF5 file, or cut off: {error}') from error
+
+
+#: Suffix of a recording -> its reader, from a path to columns x, y, t, p and maybe width, height.
+READERS = {
+    '.aedat4': read_aedat4,
+    '.txt': read_text,
+    '.csv': read_text,
+    '.npz': read_npz,
+    '.h5': read_hdf5,
+    '.hdf5': read_hdf5,
+}
+
+
+def _optional(package: str, path: Path):
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f'{path} is read with the package {package}, which cannot be imported ({error}); '
+            "pip install 'srtrack[events]', or pip install -e '.[events]' in a checkout"
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Lines of a text file that hold something, without comments."""
+    with open(path, encoding='utf-8', errors='replace') as file:
+        for line in file:
+            content = line.split('#')[0].strip()
+            if content:
+                yield content
+
+
+def _first_bad_line(path: Path, separator: str | None) -> str | None:
+    for row, line in enumerate(_lines(path), start=1):
+        try:
+            valid = len([float(each) for each in line.split(separator)]) == len(_TEXT_COLUMNS)
+        except ValueError:
+            valid = False
+        if not valid:
+            return f'{path}, row {row}: expected four numbers "t x y p", found {line[:60]!r}'
+    return None
+
+
+def _find_columns(entries: Mapping, path: Path) -> dict:
+    """The columns among arrays and numbers under names such as ``events/x``."""
+    folders = sorted({name.rpartition('/')[0] for name in entries})
+    for folder in folders:
+        local = _members(entries, folder)
+        columns = _spelled(local)
+        if columns:
+            return _completed(columns, entries, folder)
+    for name, array in entries.items():
+        fields = getattr(getattr(array, 'dtype', None), 'names', None)
+        if fields:
+            rows = array[()]
+            columns = _spelled({field: rows[field] for field in fields})
+            if columns:
+                return _completed(columns, entries, name.rpartition('/')[0])
+    found = ', '.join(sorted(entries)[:12]) or 'nothing'
+    raise ValueError(
+        f'{path}: no arrays x, y, t, p (or {", ".join("/".join(s[1:]) for s in SPELLINGS.values())})'
+        f' in one place; it holds {found}'
+    )
+
+
+def _members(entries: Mapping, folder: str) -> dict:
+    """What lies directly in a folder, by name."""
+    return {
+        name.rpartition('/')[2]: each
+        for name, each in entries.items()
+        if name.rpartition('/')[0] == folder
+    }
+
+
+def _spelled(arrays: Mapping) -> dict | None:
+    """Columns among named arrays, None unless all four are there."""
+    vectors = {name.lower(): each for name, each in arrays.items() if np.ndim(each) == 1}
+    columns = {}
+    for column, names in SPELLINGS.items():
+        match = next((vectors[name] for name in names if name in vectors), None)
+        if match is None:
+            return None
+        columns[column] = np.asarray(match)
+    return columns
+
+
+def _completed(columns: dict, entries: Mapping, folder: str) -> dict:
+    """Columns with the size and the offset of time that the root or the folder states."""
+    stated = {**_members(entries, ''), **_members(entries, folder)}
+    if 't_offset' in stated:
+        columns['t'] = columns['t'] + np.asarray(stated['t_offset']).item()
+    if 'sensor_resolution' in stated:
+        columns['height'], columns['width'] = np.ravel(stated['sensor_resolution'])[:2].tolist()
+    for name in ('width', 'height'):
+        if name in stated:
+            columns[name] = np.asarray(stated[name]).item()
+    return columns

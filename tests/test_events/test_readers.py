@@ -1,0 +1,171 @@
+"""Readers on real recordings and on every way that a recording can be broken."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from srtrack.events import read_events
+
+COLUMNS = dict(
+    x=np.array([3, 0, 2]), y=np.array([0, 1, 1]), t=np.array([5, 6, 6]), p=np.array([1, 0, 1])
+)
+
+
+def assert_read(events, t=(5, 6, 6), size=(4, 2)):
+    assert (events.width, events.height) == size
+    np.testing.assert_array_equal(events.t, t)
+    np.testing.assert_array_equal(events.x, COLUMNS['x'])
+    np.testing.assert_array_equal(events.y, COLUMNS['y'])
+    np.testing.assert_array_equal(events.p, [True, False, True])
+
+
+def spelled(names):
+    return dict(zip(names, COLUMNS.values()))
+
+
+def structured():
+    rows = np.zeros(3, [('t', 'i8'), ('x', 'u2'), ('y', 'u2'), ('polarity', 'i1')])
+    for field, column in zip(('x', 'y', 't', 'polarity'), COLUMNS.values()):
+        rows[field] = column
+    return rows
+
+
+def test_davis_text(shared):
+    path = shared / 'data/rgbe_slider_depth/events_chunk.txt'
+    events = read_events(path)
+    lines = path.read_text().splitlines()
+    assert len(events) == len(lines) == 50_000
+    for row in (0, 1, 12_345, 49_999):
+        t, x, y, p = lines[row].split()
+        assert abs(events.t[row] - float(t) * 1e6) <= 0.5
+        assert (events.x[row], events.y[row], events.p[row]) == (int(x), int(y), p == '1')
+    assert (events.width, events.height) == (240, 180)
+
+
+def test_aedat4(shared):
+    pytest.importorskip('aedat')
+    events = read_events(shared / 'data/events_aedat4/sample.aedat4')
+    assert (len(events), events.width, events.height) == (111_954, 320, 240)
+    assert (events.t[0], events.x[0], events.y[0], events.p[0]) == (1605537493718345, 154, 204, 0)
+
+
+def test_broken_aedat4(shared, tmp_path):
+    pytest.importorskip('aedat')
+    data = (shared / 'data/events_aedat4/sample.aedat4').read_bytes()
+    path = tmp_path / 'cut.aedat4'
+    path.write_bytes(data[:300_000])
+    with pytest.raises(ValueError, match=r'cut\.aedat4: not AEDAT4, or cut off after 33088 events'):
+        read_events(path)
+    path.write_bytes(b'hello')
+    with pytest.raises(ValueError, match='cut off after 0 events'):
+        read_events(path)
+
+
+@pytest.mark.parametrize('suffix, package', [('.aedat4', 'aedat'), ('.h5', 'h5py')])
+def test_missing_package_names_the_extra(suffix, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    path = tmp_path / f'recording{suffix}'
+    path.touch()
+    with pytest.raises(ImportError, match=rf"package {package}.*pip install 'srtrack\[events\]'"):
+        read_events(path)
+
+
+@pytest.mark.parametrize('separator', [' ', '\t', ',', ', '])
+@pytest.mark.parametrize('newline', ['\n', '\r\n'])
+def test_text(tmp_path, separator, newline):
+    path = tmp_path / 'events.txt'
+    rows = [('0.000005', '3', '0', '1'), ('6e-6', '0', '1', '0'), ('0.000006', '2', '1', '1')]
+    lines = ['# t x y p', *(separator.join(row) for row in rows), '']
+    path.write_bytes(newline.join(lines).encode())
+    assert_read(read_events(path))
+    assert_read(read_events(path, 346, 260), size=(346, 260))
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('0.1 1 2 1\n\n0.2 1 x 1\n', r"row 2: expected four numbers .* found '0\.2 1 x 1'"),
+        ('0.1 1 2 1\n0.2 1 2\n', r"row 2: expected four numbers .* found '0\.2 1 2'"),
+        ('0.1 1 2\n0.2 1 2\n', r"row 1: expected four numbers .* found '0\.1 1 2'"),
+        ('0.1 1 2 1\n0.05 1 2 1\n', 'row 2: its time, 50000 us, is before'),
+        ('nan 1 2 1\n', 'row 1: t = nan is not finite'),
+        ('0.1 1 2 1\n0.2 900 2 0\n', r'row 2: x = 900\.0 is outside the sensor, width 240'),
+        ('0.1 1 2 7\n', r'row 1: polarity 7\.0 is none of'),
+        ('# nothing\n', 'the recording holds no events'),
+        ('', 'the recording holds no events'),
+    ],
+)
+def test_broken_text_names_file_and_row(tmp_path, text, message):
+    path = tmp_path / 'broken.txt'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf'broken\.txt(, |: ){message}'):
+        read_events(path, 240, 180)
+
+
+@pytest.mark.parametrize('names', ['xytp', ('xs', 'ys', 'ts', 'ps'), ('X', 'Y', 'Timestamp', 'on')])
+def test_npz(tmp_path, names):
+    path = tmp_path / 'events.npz'
+    np.savez(path, **spelled(names))
+    assert_read(read_events(path))
+    np.savez_compressed(path, **spelled(names), width=346, height=np.array([260]))
+    assert_read(read_events(path), size=(346, 260))
+    assert_read(read_events(path, width=640, height=480), size=(640, 480))
+    assert_read(read_events(path, time_unit='ms'), (5000, 6000, 6000), (346, 260))
+
+
+def test_structured_npz(tmp_path):
+    np.savez(tmp_path / 'events.npz', anything=structured())
+    assert_read(read_events(tmp_path / 'events.npz'))
+
+
+def test_broken_npz(tmp_path):
+    path = tmp_path / 'events.npz'
+    np.savez(path, x=COLUMNS['x'], t=COLUMNS['t'])
+    with pytest.raises(ValueError, match=r'events\.npz: no arrays x, y, t, p .* it holds t, x$'):
+        read_events(path)
+    for size in (0, 10, 300):
+        np.savez(path, **COLUMNS)
+        path.write_bytes(path.read_bytes()[:size])
+        with pytest.raises(ValueError, match=r'events\.npz: not an npz file of numbers, or cut'):
+            read_events(path)
+    np.savez(path, **{**COLUMNS, 't': COLUMNS['t'][::-1]})
+    with pytest.raises(ValueError, match=r'events\.npz, row 3: its time'):
+        read_events(path)
+    events = read_events(path, sort=True)
+    np.testing.assert_array_equal(events.t, [5, 6, 6])
+    np.testing.assert_array_equal(events.x, [2, 3, 0])
+
+
+def test_hdf5(tmp_path):
+    h5py = pytest.importorskip('h5py')
+    path = tmp_path / 'events.h5'
+    with h5py.File(path, 'w') as file:  # as DSEC
+        file.update({f'events/{name}': column for name, column in COLUMNS.items()})
+        file['t_offset'] = 1000
+    assert_read(read_events(path), (1005, 1006, 1006))
+    with h5py.File(path, 'w') as file:  # as the simulators of E2VID
+        names = ('events/xs', 'events/ys', 'events/ts', 'events/ps')
+        file.update({**spelled(names), 'events/ts': COLUMNS['t'] * 1e-6})
+        file.attrs['sensor_resolution'] = (180, 240)
+    assert_read(read_events(path), size=(240, 180))
+    with h5py.File(path, 'w') as file:  # as Prophesee
+        file['CD/events'] = structured()
+        file['CD'].attrs.update(width=640, height=480)
+    assert_read(read_events(path), size=(640, 480))
+    with h5py.File(path, 'w') as file:
+        file['images'] = np.zeros(3)
+    with pytest.raises(ValueError, match=r'events\.h5: no arrays x, y, t, p .* it holds images$'):
+        read_events(path)
+    path.write_bytes(b'nothing')
+    with pytest.raises(ValueError, match=r'events\.h5: not an HDF5 file'):
+        read_events(path)
+
+
+def test_what_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no recording at'):
+        read_events(tmp_path / 'events.npz')
+    with pytest.raises(ValueError, match=r"no reader for '\.bag'; there are \.aedat4, \.txt"):
+        read_events(tmp_path / 'events.bag')
