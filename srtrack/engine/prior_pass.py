@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_gather_object, get_dist_info, is_main_process
 from mmengine.structures import BaseDataElement
@@ -65,8 +67,12 @@ class PriorPass:
         rank, world_size = get_dist_info()
         mine = dict(list(self.operations.items())[rank::world_size])
         # On stderr, as other tools do: stdout may be somebody's data.
-        total = len(batches) * len(mine)
-        bar = ProgressBar(total, file=sys.stderr) if is_main_process() else None
+        bar = ProgressBar(file=sys.stderr) if is_main_process() else None
+
+        def progress(done: int, total: int) -> None:
+            bar.task_num = total  # known to the estimator alone
+            bar.update()
+
         result = None
         if mine:
             result = estimator.estimate(
@@ -74,7 +80,7 @@ class PriorPass:
                 SourceLoss(),
                 batches,
                 mine,
-                progress=(lambda done, total: bar.update()) if bar else None,
+                progress=progress if bar else None,
                 seed=seed,
                 split_batch=split_samples,
             )
@@ -97,6 +103,24 @@ class PriorPass:
         return dict(
             weights=fingerprint(self.source.state_dict()), data=fingerprint(_named_tensors(batches))
         )
+
+
+def hook_config(config: Config) -> dict:
+    """The config of the prior pass in a config for fine-tuning.
+
+    Raises:
+        ValueError: The config has none.
+    """
+    for hook in config.get('custom_hooks') or []:
+        if hook['type'].split('.')[-1] == 'PriorSensitivityHook':
+            return dict(hook)
+    raise ValueError(f'{config.filename} has no PriorSensitivityHook in custom_hooks')
+
+
+def regularized_names(model: nn.Module, pattern: str | None = None) -> list[str]:
+    """Trainable parameters that an optimizer wrapper with ``params=pattern`` scales updates of."""
+    found = re.compile(pattern or '').search
+    return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
 
 
 def load_source_batches(dataloader: dict, num_batches: int | None = None) -> list:

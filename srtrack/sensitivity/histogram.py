@@ -66,6 +66,10 @@ class MagnitudeHistogram:
             entries: 14 bits fit into a core's cache.
         device (torch.device | str): Where the values are.
 
+    Attributes:
+        counts (Tensor): Elements by bin, int64.
+        shift (int): Bits of a magnitude below those that make its bin.
+
     Raises:
         ValueError: If ``bits`` is outside 9 to 20.
         TypeError: If the dtype is not one of the four.
@@ -82,14 +86,14 @@ class MagnitudeHistogram:
             bits += _EXPONENT_BITS[dtype] - _EXPONENT_BITS[torch.float32]
         self.dtype = dtype
         self._integer = integer
-        self._shift = width - bits
-        self._infinity = _INFINITY[dtype] >> self._shift
+        self.shift = width - bits
+        self._infinity = _INFINITY[dtype] >> self.shift
         self.counts = torch.zeros(1 << bits, dtype=torch.int64, device=device)
 
     def bins(self, values: Tensor, out: Tensor) -> Tensor:
         """Bin of each value; 1-D, contiguous, written to the head of the int32 buffer ``out``."""
         bits = values.to(self.dtype).view(self._integer)
-        index = torch.bitwise_right_shift(bits, self._shift, out=out[: values.numel()])
+        index = torch.bitwise_right_shift(bits, self.shift, out=out[: values.numel()])
         return index.bitwise_and_(self.counts.numel() - 1)
 
     def add(self, values: Tensor, scratch: Tensor) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from .fused_adamw import fusable_groups, fused_update, without_gradients
 from .histogram import MagnitudeHistogram, chunks, new_scratch, piece_length
 from .schedule import joint_sensitivity
 from .transfer import (
@@ -53,9 +54,10 @@ class ScaledStep:
     - Ranks are taken from the gradients as they are when :meth:`step` is called: unscale and clip
       before. Under data parallelism they are the same in every process once gradients are.
 
-    Memory: one copy of the regularised parameters, kept between steps. The exact rank needs several
-    times the largest tensor on the way (with ``scope='global'``, of all of them), the histogram
-    rank on the CPU a few megabytes.
+    Memory: one copy of the regularised parameters, kept between steps; where AdamW is fused (see
+    :meth:`step`) only for a step that collects statistics. The exact rank needs several times the
+    largest tensor on the way (with ``scope='global'``, of all of them), the histogram rank on the
+    CPU a few megabytes.
 
     Example:
         >>> model = torch.nn.Linear(4, 2)
@@ -153,7 +155,11 @@ class ScaledStep:
         self._prior = {name: float(prior.get(name, 0.0)) for name in self._params}
 
     def step(
-        self, optimizer_step: Callable[[], object], progress: float, collect: bool = False
+        self,
+        optimizer_step: Callable[[], object],
+        progress: float,
+        collect: bool = False,
+        optimizer: torch.optim.Optimizer | None = None,
     ) -> dict[str, Tensor]:
         """Call ``optimizer_step`` and take each parameter's update back by its sensitivity.
 
@@ -161,6 +167,10 @@ class ScaledStep:
             optimizer_step (Callable): Does the plain update, as ``optimizer.step`` does.
             progress (float): t / T, the share of training that is done; clamped to [0, 1].
             collect (bool): Whether to compute statistics, which takes a few more passes.
+            optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
+                its ``step()`` and that is not skipped. AdamW with the histogram rank within tensors
+                is then done in one pass where it can be, see
+                :mod:`~srtrack.sensitivity.fused_adamw`.
 
         Returns:
             dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
@@ -187,12 +197,20 @@ class ScaledStep:
             optimizer_step()
             return tally.statistics() if collect else {}
 
+        by_element = sensitivity(0.0, 1.0) > 0
+        fused = self._fusable(optimizer, moving) if by_element and not collect else {}
+        for name in fused:
+            self._old.pop(name, None)  # left by a step that collected statistics
         with torch.no_grad():
-            moves = self._snapshot({name: grads[name] for name in (grads if collect else moving)})
+            copied = grads if collect else [name for name in moving if name not in fused]
+            moves = self._snapshot({name: grads[name] for name in copied})
         versions = [move.grad._version for move in moves]
-        optimizer_step()
+        with without_gradients(self._params[name] for name in fused):
+            optimizer_step()
         with torch.no_grad():
-            if sensitivity(0.0, 1.0) > 0:
+            for name, group in fused.items():
+                self._update_fused(name, optimizer.state[self._params[name]], group, sensitivity)
+            if by_element:
                 self._refuse_written(moves, versions)
                 self._blend(moves, sensitivity, tally)
             else:
@@ -259,6 +277,22 @@ class ScaledStep:
                 _lerp(new[where], old[where], s)
             if not move.new.is_contiguous():
                 move.new.copy_(new.view_as(move.new))
+
+    def _fusable(
+        self, optimizer: torch.optim.Optimizer | None, names: Iterable[str]
+    ) -> dict[str, dict]:
+        """Parameters whose AdamW update and blend are one kernel, with their parameter groups."""
+        if self.rank != 'histogram' or self.scope != 'tensor':
+            return {}
+        large = {name: self._params[name] for name in names}
+        large = {name: param for name, param in large.items() if param.numel() > SORTED_BELOW}
+        return fusable_groups(optimizer, large)
+
+    def _update_fused(self, name: str, state: dict, group: dict, sensitivity: Sensitivity) -> None:
+        param = self._params[name]
+        (histogram,) = self._rankings([param.grad])
+        table = sensitivity(self._prior[name], histogram.rank_table())
+        fused_update(param, state, group, table, histogram.shift)
 
     def _rankings(self, grads: list[Tensor]) -> Iterator[Tensor | MagnitudeHistogram]:
         """For each gradient its ranks, or the histogram to read them off."""
@@ -358,7 +392,8 @@ def _copy(sources: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> None:
             source.device,
         ):
             buffers[name] = torch.empty_like(source, memory_format=torch.contiguous_format)
-    torch._foreach_copy_([buffers[name] for name in sources], list(sources.values()))
+    if sources:
+        torch._foreach_copy_([buffers[name] for name in sources], list(sources.values()))
 
 
 def _wide(tensor: Tensor) -> torch.dtype:

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 
-from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from srtrack.apis import init_model
 from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.engine.prior_pass import PriorPass, save_prior
+from srtrack.engine.prior_pass import PriorPass, hook_config, regularized_names, save_prior
 from srtrack.registry import HOOKS
 
 
@@ -30,24 +27,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--checkpoint', help='weights to measure on (default: load_from)')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args()
-
-
-def hook_config(config: Config) -> dict:
-    """The config of the prior pass.
-
-    Raises:
-        ValueError: The config has none.
-    """
-    for hook in config.get('custom_hooks') or []:
-        if hook['type'].split('.')[-1] == 'PriorSensitivityHook':
-            return dict(hook)
-    raise ValueError(f'{config.filename} has no PriorSensitivityHook in custom_hooks')
-
-
-def regularized_names(model: nn.Module, pattern: str | None) -> list[str]:
-    """Trainable parameters that the config's optimizer wrapper would scale the updates of."""
-    found = re.compile(pattern or '').search
-    return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
 
 
 def main() -> None:

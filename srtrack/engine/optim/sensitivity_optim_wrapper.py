@@ -55,6 +55,9 @@ class SensitivityOptimWrapper(OptimWrapper):
         ValueError: A setting is out of range, or ``params`` matches no parameter.
     """
 
+    #: Whether no step is ever skipped, so that it may be taken apart and fused with the blend.
+    _always_steps = True
+
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
@@ -138,7 +141,10 @@ class SensitivityOptimWrapper(OptimWrapper):
         update = self._num_updates(self._inner_count)
         collect = self.log_interval > 0 and update % self.log_interval == 0
         statistics = self._scaled.step(
-            lambda: self._optimizer_step(**kwargs), self._progress(update), collect
+            lambda: self._optimizer_step(**kwargs),
+            self._progress(update),
+            collect,
+            optimizer=self.optimizer if self._always_steps else None,
         )
         if statistics:
             self._record(statistics)
@@ -210,6 +216,8 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
     Raises:
         ValueError: The dtype is not one of the two, or is float16 on the CPU.
     """
+
+    _always_steps = False
 
     def __init__(self, dtype: str | None = None, loss_scale='dynamic', **kwargs):
         super().__init__(**kwargs)

@@ -1,0 +1,177 @@
+"""The kernel of AdamW and the blend, in Triton's interpreter, against AdamW and then the blend.
+
+The interpreter is chosen when Triton is imported: these checks run in a process of their own.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from srtrack.sensitivity import ScaledStep
+from srtrack.sensitivity.fused_adamw import fusable_groups
+
+#: Multiples of the kernel's block of 1024 and others; the last ones are too small to be fused.
+SIZES = [(5, 1024), (97, 53), (4097,), (70, 70), (64, 65), (64, 64), (7,)]
+FUSED = ['0', '1', '2', '3', '4']
+SETTINGS = dict(kappa=0.6, max_sensitivity=1.0, rank='histogram')
+
+
+def make(sizes=SIZES):
+    torch.manual_seed(0)
+    params = nn.ParameterDict({str(i): 0.1 * torch.randn(size) for i, size in enumerate(sizes)})
+    params['bystander'] = nn.Parameter(torch.randn(5000))
+    return params
+
+
+def adamw(params, **settings):
+    first, second = list(params.values())[::2], list(params.values())[1::2]
+    groups = [
+        dict(params=first, lr=1e-2, weight_decay=0.1),
+        dict(params=second, lr=1e-3, weight_decay=0.0, betas=(0.8, 0.95), eps=1e-5),
+    ]
+    return torch.optim.AdamW(groups, foreach=False, **settings)
+
+
+def regularized(params):
+    return [(name, param) for name, param in params.items() if name != 'bystander']
+
+
+def set_gradients(params, step):
+    generator = torch.Generator().manual_seed(step)
+    for param in params.values():
+        param.grad = torch.randn(param.shape, generator=generator) * 10.0 ** (step - 3)
+    params['3'].grad.zero_()
+    params['1'].grad[::2] = 0.0
+    if step == 2:
+        params['2'].grad = None
+
+
+def check_steps():
+    """Ten steps with and without the kernel; parameters and state agree."""
+    ours, theirs = make(), make()
+    prior = {str(i): i / (len(SIZES) - 1) for i in range(len(SIZES))}
+    optimizers = adamw(ours), adamw(theirs)
+    fused = ScaledStep(regularized(ours), prior=prior, **SETTINGS)
+    plain = ScaledStep(regularized(theirs), prior=prior, **SETTINGS)
+    for step in range(10):
+        for params in (ours, theirs):
+            set_gradients(params, step)
+        # Statistics need the old parameters: that step takes the way of any optimizer.
+        collect = step == 5
+        gradients = {name: param.grad for name, param in ours.items()}
+        versions = {name: param._version for name, param in ours.items()}
+        fused.step(optimizers[0].step, step / 10, collect, optimizer=optimizers[0])
+        plain.step(optimizers[1].step, step / 10, collect)
+        if not collect:
+            assert not set(FUSED) & set(fused._old), 'no copy of what the kernel updates'
+            assert {'5', '6'} <= set(fused._old)
+        for name, param in ours.items():
+            assert param.grad is gradients[name], name
+            if param.grad is not None:
+                assert param._version > versions[name], name
+            torch.testing.assert_close(param, theirs[name], rtol=1e-6, atol=1e-6)
+            state, expected = optimizers[0].state[param], optimizers[1].state[theirs[name]]
+            assert state.keys() == expected.keys()
+            assert state['step'] == expected['step']
+            for key in ('exp_avg', 'exp_avg_sq'):
+                # Moments cancel: rounding is relative to what was added.
+                rounding = 1e-6 * float(expected[key].abs().max())
+                torch.testing.assert_close(state[key], expected[key], rtol=1e-6, atol=rounding)
+
+    # A checkpoint of the one continues in the other.
+    resumed = adamw(ours)
+    resumed.load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+    for params, step in ((ours, resumed.step), (theirs, optimizers[1].step)):
+        set_gradients(params, 1)
+        step()
+    for name, param in ours.items():
+        torch.testing.assert_close(param, theirs[name], rtol=1e-6, atol=1e-6)
+
+
+def check_full_sensitivity():
+    """Where s = 1 the parameter keeps its bits, and nowhere else."""
+    torch.manual_seed(0)
+    param = nn.Parameter(torch.randn(5000))
+    before = param.detach().clone()
+    param.grad = torch.randn(5000).clamp(-3, 3)
+    param.grad[1234] = -4.0
+    optimizer = torch.optim.AdamW([param], lr=1e-2, weight_decay=0.1)
+    # At the end of training with kappa = 1, s is the transfer rank.
+    scaled = ScaledStep([('weight', param)], **{**SETTINGS, 'kappa': 1.0})
+    scaled.step(optimizer.step, progress=1.0, optimizer=optimizer)
+    assert not scaled._old
+    assert (param == before).nonzero().tolist() == [[1234]]
+
+
+def check_optim_wrappers():
+    """MMEngine's wrapper fuses; one whose loss scaler may skip a step does not."""
+    from srtrack.engine import AmpSensitivityOptimWrapper, SensitivityOptimWrapper
+
+    for kind, fused in ((SensitivityOptimWrapper, True), (AmpSensitivityOptimWrapper, False)):
+        model = nn.Linear(80, 60)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        wrapper = kind(optimizer=optimizer, rank='histogram', log_interval=0)
+        before = model.weight.detach().clone()
+        with wrapper.optim_context(model):
+            loss = model(torch.randn(4, 80)).square().mean()
+        wrapper.update_params(loss)
+        assert ('weight' not in wrapper._scaled._old) is fused, kind
+        assert 'bias' in wrapper._scaled._old
+        assert not torch.equal(model.weight, before)
+
+
+def check_what_is_fused():
+    """Anything the kernel does not do is left to the optimizer and the blend."""
+    params = make()
+    set_gradients(params, 0)
+    assert set(fusable_groups(adamw(params), dict(params))) == {str(i) for i in range(7)} | {
+        'bystander'
+    }
+    for form in ('amsgrad', 'maximize', 'differentiable'):
+        assert not fusable_groups(adamw(params, **{form: True}), dict(params)), form
+    assert not fusable_groups(torch.optim.Adam(params.values()), dict(params))
+    assert not fusable_groups(None, dict(params))
+    odd = {
+        'double': nn.Parameter(torch.randn(5000, dtype=torch.float64)),
+        'transposed': nn.Parameter(torch.randn(50, 100).T),
+    }
+    for param in odd.values():
+        param.grad = torch.ones_like(param)
+    assert not fusable_groups(torch.optim.AdamW(odd.values()), odd)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec('triton'), reason='Triton is not installed')
+@pytest.mark.parametrize(
+    'check',
+    ['check_steps', 'check_full_sensitivity', 'check_optim_wrappers', 'check_what_is_fused'],
+)
+def test_in_the_interpreter(repo_root, check):
+    environment = dict(
+        os.environ, TRITON_INTERPRET='1', OMP_NUM_THREADS='1', PYTHONPATH=str(repo_root)
+    )
+    process = subprocess.run(
+        [sys.executable, __file__, check],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+
+
+def test_nothing_is_fused_on_the_cpu():
+    params = make()
+    set_gradients(params, 0)
+    assert not fusable_groups(adamw(params), dict(params))
+
+
+if __name__ == '__main__':
+    globals()[sys.argv[1]]()
