@@ -256,7 +256,6 @@ def main() -> None:
             config.load_from = str(start)
             config.optim_wrapper.update(switches)
             if args.quick:
-                config.custom_hooks[0].estimator.num_directions = 1
                 config.custom_hooks[0].num_batches = 1
             checkpoints[run] = train(config, run_name(run).lower())
 

@@ -12,7 +12,7 @@ train_dataloader = dict(
     dataset=dict(
         pairs_per_epoch=960,
         pipeline=[
-            dict(type='SampleWindows', scale_jitter=0.5),
+            dict(type='SampleWindows'),
             dict(type='LoadCrops', template_size=64, search_size=128),
             dict(type='JointGray', prob=0.05),
             dict(type='JointFlip', prob=0.5),

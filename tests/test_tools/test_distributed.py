@@ -21,7 +21,7 @@ def options(small, batch_size):
         f'train_dataloader.batch_size={batch_size}',
         'train_cfg.max_epochs=2',
         'custom_hooks.0.num_batches=1',
-        'custom_hooks.0.estimator.num_directions=1',
+        'custom_hooks.0.estimator.type=FiniteDifference',
     ]
 
 

@@ -40,7 +40,7 @@ def test_one_epoch_on_fe108_and_its_evaluation(
         'test_dataloader = val_dataloader\n'
     )
     run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--cfg-options',
-             'custom_hooks.0.estimator.num_directions=1', 'custom_hooks.0.num_batches=1')  # fmt: skip
+             'custom_hooks.0.num_batches=1')  # fmt: skip
     prior = json.loads((tmp_path / 'run/prior_sensitivity.json').read_text())
     assert len(prior['scores']) == 26 and np.isfinite(list(prior['scores'].values())).all()
 

@@ -27,7 +27,6 @@ def command(repo_root, work_dir, small, *extra):
         'train_dataloader.dataset.pairs_per_epoch=32',
         'model.backbone.branch.drop_path_rate=0.3',
         'custom_hooks.0.num_batches=1',
-        'custom_hooks.0.estimator.num_directions=1',
     ]
 
 

@@ -8,8 +8,7 @@ train_dataloader = dict(
     dataset=dict(
         type='PairDataset',
         pipeline=[
-            # OSTrack's 0.25 leaves a small network helpless once its window has grown too large.
-            dict(type='SampleWindows', scale_jitter=0.5),
+            dict(type='SampleWindows'),
             dict(type='LoadCrops', template_size=64, search_size=128),
             dict(type='JointGray', prob=0.05),
             dict(type='JointFlip', prob=0.5),
