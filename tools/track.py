@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from srtrack.apis import init_tracker
-from srtrack.apis.cli import load_config, run_command
+from srtrack.apis.cli import add_config_arguments, load_config, run_command
 from srtrack.apis.streams import StreamError, open_stream
 from srtrack.visualization import draw_boxes, draw_label, film_strip
 
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', metavar='CONFIG', help='config of the tracker')
+    add_config_arguments(parser)
     parser.add_argument('checkpoint', metavar='CHECKPOINT', help='its weights')
     parser.add_argument('--rgb', required=True, metavar='PATH', help='folder or video')
     parser.add_argument('--aux', metavar='PATH', help='folder or video of the other modality')
@@ -100,7 +100,7 @@ class Recorder:
 def main() -> None:
     args = parse_args()
     streams = open_streams(args.rgb, args.aux)
-    tracker = init_tracker(load_config(args.config), args.checkpoint, args.device)
+    tracker = init_tracker(load_config(args.config, args.cfg_options), args.checkpoint, args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     total = len(streams['rgb'])
     recorder = Recorder(args.out, total, streams['rgb'].fps or DEFAULT_FPS)
