@@ -66,7 +66,7 @@ def write_transfer_report(
         title: Title of the page.
         losses: Run -> ``{'iter': ..., 'loss': ...}``.
         success: Domain -> run -> ``{'thresholds': ..., 'success': ...}``.
-        prior: Operation -> prior sensitivity.
+        prior: Operation -> ranked prior sensitivity in [0, 1].
         distances: Run -> parameter name -> relative distance from the pre-trained weights.
         film_strips: (title, picture) each, see :func:`~srtrack.visualization.film_strip.film_strip`.
         command: What reproduces the report.
@@ -221,7 +221,8 @@ def _map_sections(prior, distances) -> list[Section]:
                 'Prior sensitivity',
                 prior_map(prior, title=''),
                 caption='How much the loss on source data reacts to a change of each operation of the '
-                'pre-trained tracker (Fig. 4 of the paper). Bright operations are held back most.',
+                'pre-trained tracker, ranked from 0 to 1 (Fig. 4 of the paper). Bright operations '
+                'are held back most.',
             )
         )
     if distances:
