@@ -37,7 +37,7 @@ def _rename_head(name: str) -> str | None:
 
 
 def _rename_ostrack(name: str) -> list[str]:
-    """Our names for an entry of OSTrack or DropTrack; none if we have no use for it."""
+    """Our names for an entry of OSTrack; none if we have no use for it."""
     if name in ('backbone.cls_token', 'backbone.pos_embed'):
         return []  # remains of the ImageNet classifier, unused by the tracker
     return [name] if name.startswith('backbone.') else [_rename_head(name)]
@@ -63,9 +63,7 @@ def _rename_srtrack(name: str) -> list[str]:
 
 
 #: Family -> function from a foreign name to our names ([] = ignored on purpose, [None] = unknown).
-FAMILIES: dict[str, Callable[[str], list]] = dict(
-    ostrack=_rename_ostrack, droptrack=_rename_ostrack, srtrack=_rename_srtrack
-)
+FAMILIES: dict[str, Callable[[str], list]] = dict(ostrack=_rename_ostrack, srtrack=_rename_srtrack)
 
 
 def convert_state_dict(state_dict: dict[str, Tensor], family: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ class OneStreamViT(BaseModule):
 
     Tokens are ordered [template, search]. Parameter names are those of OSTrack (Ye et al.,
     "Joint feature learning and relation modeling for tracking", ECCV 2022), so that its
-    checkpoints and those of DropTrack fit by name.
+    checkpoints fit by name.
 
     Anything that offers ``embed``, ``blocks``, ``norm`` and ``search_tokens`` as this class does is
     a one-stream backbone and can become a branch of :class:`DualBranch`.
