@@ -66,12 +66,14 @@ def main() -> None:
     if is_main_process():
         (metric,) = runner.test_loop.evaluator.metrics
         for dataset, sequence in finished:
+            height, width = next(iter(sequence.read(0).values())).shape[:2]
             metric.add_finished(
                 dataset,
                 sequence.name,
                 boxes=sequence.boxes,
                 present=sequence.present,
                 aux_boxes=getattr(sequence, 'aux_boxes', None),
+                image_size=(width, height),
             )
     metrics = runner.test()
     if is_main_process():

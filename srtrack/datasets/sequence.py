@@ -27,8 +27,9 @@ class Sequence(ABC):
 
     Attributes:
         name (str): Unique within its dataset; also the name of its result file.
-        boxes (ndarray): (T, 4) float64, x, y, w, h in pixels; NaN rows where there is none.
-        present (ndarray): (T,) bool, whether the target is visible.
+        boxes (ndarray): (T, 4) float64, x, y, w, h in pixels, as annotated; NaN rows where there is
+            none. Where the target is absent a box may also have no area.
+        present (ndarray): (T,) bool, whether the target is visible and has a box with area.
         modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
     """
 

@@ -42,6 +42,7 @@ def test_own_data_from_the_docs_alone(repo_root, tmp_path):
     frame = frames[14]  # the third frame of the second sequence
     sample = frame['data_samples']
     assert (sample.sequence, sample.frame_index) == (rendered[1].name, 2)
+    assert sample.image_size == (320, 240)
     expected = np.concatenate(list(rendered[1].read(2).values()), axis=2)
     np.testing.assert_array_equal(frame['inputs']['frame'].numpy(), expected)
     np.testing.assert_allclose(sample.gt_box, rendered[1].boxes[2], atol=1e-3)

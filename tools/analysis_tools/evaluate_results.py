@@ -8,14 +8,10 @@ import json
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from srtrack.evaluation.evaluate import evaluate_trackers, summary  # noqa: E402
-from srtrack.evaluation.functional import PROTOCOLS  # noqa: E402
-from srtrack.evaluation.results import BOX_FORMATS, write_text  # noqa: E402
-from srtrack.evaluation.table import format_table  # noqa: E402
+from srtrack.evaluation.evaluate import evaluate_trackers, summary
+from srtrack.evaluation.functional import PROTOCOLS
+from srtrack.evaluation.results import BOX_FORMATS, write_text
+from srtrack.evaluation.table import format_table
 
 
 def parse_args() -> argparse.Namespace:

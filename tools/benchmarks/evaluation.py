@@ -20,13 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+from srtrack.evaluation.benchmarks import ATTRIBUTES, list_sequences
+from srtrack.evaluation.evaluate import evaluate_trackers
 
-from srtrack.evaluation.benchmarks import ATTRIBUTES, list_sequences  # noqa: E402
-from srtrack.evaluation.evaluate import evaluate_trackers  # noqa: E402
-
+TOOL = Path(__file__).resolve().parents[1] / 'analysis_tools/evaluate_results.py'
 #: Size of LasHeR's test set.
 SEQUENCES, FRAMES = 245, 220_703
 
@@ -110,7 +107,7 @@ def main() -> None:
             args.repeats,
         )
         command = [
-            *(sys.executable, str(ROOT / 'tools' / 'analysis_tools' / 'evaluate_results.py')),
+            *(sys.executable, str(TOOL)),
             *('--protocol', 'lasher', '--gt', str(truth), '--results', f'tracker={results}'),
         ]
         whole, _ = timed(

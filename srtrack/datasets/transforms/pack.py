@@ -43,17 +43,20 @@ class PackFrame(BaseTransform):
     Returns ``dict(inputs=dict(frame), data_samples)``: the frame as an uint8 tensor (H, W, C),
     modalities stacked along the channels, and a :class:`~srtrack.structures.TrackDataSample` with
     ``gt_box``, ``gt_present`` (and ``gt_box_aux`` where the auxiliary modality has boxes of its
-    own), and as meta information ``sequence``, ``dataset``, ``frame_index``, ``num_frames`` and
-    ``init``, whether the tracker is to be initialised with ``gt_box`` here.
+    own), and as meta information ``sequence``, ``dataset``, ``image_size`` (width, height),
+    ``frame_index``, ``num_frames`` and ``init``, whether the tracker is to be initialised with
+    ``gt_box`` here.
     """
 
     def transform(self, results: dict) -> dict:
         """Pack ``frame`` and the annotation of it."""
         sequence, index = results['sequence'], results['frame_index']
+        frame = torch.from_numpy(_stack_channels(results['frame']))
         sample = TrackDataSample(
             metainfo=dict(
                 sequence=sequence.name,
                 dataset=results['dataset'],
+                image_size=(frame.shape[1], frame.shape[0]),
                 frame_index=index,
                 num_frames=len(sequence),
                 init=results['init'],
@@ -64,7 +67,6 @@ class PackFrame(BaseTransform):
         aux_boxes = getattr(sequence, 'aux_boxes', None)
         if aux_boxes is not None:
             sample.gt_box_aux = np.array(aux_boxes[index], dtype=np.float64)
-        frame = torch.from_numpy(_stack_channels(results['frame']))
         return dict(inputs=dict(frame=frame), data_samples=sample)
 
 
