@@ -96,6 +96,9 @@ class CenterHead(BaseModule):
 
     def loss(self, feature: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Losses of features (B, D, n, n) against true boxes (B, 4) x, y, w, h in fractions."""
-        maps = self(feature)
+        return self.loss_by_maps(self(feature), targets)
+
+    def loss_by_maps(self, maps: dict[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
+        """Losses of the output of :meth:`forward` against true boxes, see :meth:`loss`."""
         boxes, _ = self.decode(maps)
         return self.loss_module(maps['score_map'], boxes, targets)

@@ -28,10 +28,12 @@ class OneStreamTracker(BaseTracker):
         backbone = self.backbone
         targets = torch.stack([sample.gt_box for sample in data_samples])
 
-        def head_loss(tokens: Tensor) -> Tensor:
-            feature = backbone.search_tokens(backbone.norm(tokens))
-            return self.parse_losses(self.head.loss(feature, targets))[0]
+        def maps(tokens: Tensor) -> dict[str, Tensor]:
+            return self.head(backbone.search_tokens(backbone.norm(tokens)))
+
+        def loss(maps: dict[str, Tensor]) -> Tensor:
+            return self.parse_losses(self.head.loss_by_maps(maps, targets))[0]
 
         if getattr(backbone, 'elimination', None) is not None:  # blocks do not stand alone then
             return [lambda _: self.parse_losses(self(inputs, data_samples, mode='loss'))[0]]
-        return [lambda _: backbone.embed(**inputs), *backbone.blocks, head_loss]
+        return [lambda _: backbone.embed(**inputs), *backbone.blocks, maps, loss]

@@ -1,4 +1,4 @@
-"""Exact curvature by Hessian-vector products."""
+"""Exact curvature by products of vectors with the Hessian or the Gauss-Newton matrix."""
 
 from __future__ import annotations
 
@@ -9,40 +9,135 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from .base import Curvatures, Task
-from .directional import DirectionalProbe, inner
+from .base import Curvatures, StagedLoss, Task, checked_loss
+from .directional import DirectionalProbe, inner_rows
+
+MATRICES = ('hessian', 'gauss_newton')
 
 
 class RayleighProbe(DirectionalProbe):
-    """Eq. 5 itself: the exact Rayleigh quotient e'He / e'e along random directions.
+    """Eq. 5 itself: the exact Rayleigh quotient e'Ce / e'e along random directions.
 
     The directions are those of :class:`FiniteDifference` with the same seed; there is no step size,
-    no rounding noise and no kink to cross.
+    no rounding noise and no kink to cross. C is the Hessian H, or the Gauss-Newton matrix J'L J of
+    the network's Jacobian J and the Hessian L of the loss in the network's outputs: H without the
+    curvature of the network itself, the Fisher matrix where the loss is a log-likelihood in its
+    natural parameters (Martens, "New insights and perspectives on the natural gradient method").
 
-    - *Cost*: per batch one gradient with its graph, then one Hessian-vector product (about the cost
-      of two to four forwards) per operation and direction; memory for the graph of a double
-      backward. ``evaluations`` counts Hessian-vector products.
+    - *Cost*: per batch one gradient with its graph, then per operation and direction one
+      matrix-vector product (about the cost of two to four forwards); memory for the graph of a
+      double backward. ``evaluations`` counts these products.
     - *Variance*: that of :class:`DirectionalProbe`, the same as finite differences with a perfect
       step.
     - *Failure modes*: every operator in the model needs a double backward (fused attention has
       none; attention runs in its plain form here). Piecewise linear losses have no curvature of
-      their own. Values can be negative.
+      their own. Values of the Hessian can be negative; those of the Gauss-Newton matrix only where
+      the loss is not convex in the outputs. Gauss-Newton needs a :class:`StagedLoss` whose last
+      stage is the loss and reads no parameter.
+
+    Args:
+        num_directions (int): Directions per batch and operation.
+        top_k (int): K, the number of leading values that are averaged.
+        dtype (torch.dtype): Floating-point dtype of the pass.
+        chunk_size (int): See :class:`DirectionalProbe`.
+        matrix (str): C, ``'hessian'`` or ``'gauss_newton'``.
     """
+
+    def __init__(
+        self,
+        num_directions: int = 1,
+        top_k: int = 10,
+        dtype: torch.dtype = torch.float64,
+        chunk_size: int = 1,
+        matrix: str = 'hessian',
+    ):
+        super().__init__(num_directions, top_k, dtype, chunk_size)
+        if matrix not in MATRICES:
+            raise ValueError(f'matrix={matrix!r} is not one of {", ".join(MATRICES)}')
+        self.matrix = matrix
 
     def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
         with differentiable_twice():
             return super()._measure(task, batches, tick)
 
     def _quotients(self, task: Task, index: int, batch: Any) -> Iterator[tuple[str, list[float]]]:
-        gradients = gradients_with_graph(task, batch, where=f'batch {index}')
-        for operation, params in task.groups.items():
+        matrix = _Hessian if self.matrix == 'hessian' else _GaussNewton
+        quadratic_forms = matrix(task, batch, where=f'batch {index}')
+        for operation in task.groups:
             quotients = []
-            for direction in self.directions(task, index, operation):
-                product = hessian_vector_product(gradients[operation], params, direction)
-                task.evaluations += 1
-                quotients.append(inner(direction, product) / inner(direction, direction))
+            for chunk in self.chunks(task, index, operation):
+                forms = quadratic_forms(operation, chunk)
+                quotients += [form / norm for form, norm in zip(forms, inner_rows(chunk, chunk))]
+                task.evaluations += len(forms)
             yield operation, quotients
+
+
+class _Hessian:
+    """v'Hv of an operation's diagonal block of the Hessian, for each v of a stack."""
+
+    def __init__(self, task: Task, batch: Any, where: str):
+        self._groups = task.groups
+        self._gradients = gradients_with_graph(task, batch, where)
+
+    def __call__(self, operation: str, vectors: Sequence[Tensor]) -> list[float]:
+        params = self._groups[operation]
+        return inner_rows(vectors, _pull_back(self._gradients[operation], params, vectors))
+
+
+class _GaussNewton:
+    """v'J'LJv of an operation's columns of the network's Jacobian J, for each v of a stack."""
+
+    def __init__(self, task: Task, batch: Any, where: str):
+        if not isinstance(task.loss_fn, StagedLoss):
+            raise ValueError(
+                "matrix='gauss_newton' needs a StagedLoss, which tells the network from the loss"
+            )
+        *network, loss_stage = task.loss_fn.stages(task.model, batch)
+        with task.fixed_randomness():
+            state = batch
+            for stage in network:
+                state = stage(state)
+            leaves, structure = tree_flatten(state)
+            outputs = [each for each in leaves if getattr(each, 'requires_grad', False)]
+            if not outputs:
+                raise ValueError(f'the network before the last stage of {where} has no parameter')
+            self._outputs = [each.detach().requires_grad_() for each in outputs]
+            cut = iter(self._outputs)
+            leaves = [
+                next(cut) if getattr(each, 'requires_grad', False) else each for each in leaves
+            ]
+            loss = checked_loss(loss_stage(tree_unflatten(leaves, structure)), where)
+        self._refuse_parameters_in(loss, task)
+        self._loss_gradient = torch.autograd.grad(
+            loss, self._outputs, create_graph=True, materialize_grads=True
+        )
+        # J'u is linear in u: its derivative by u along v is Jv.
+        self._u = [torch.zeros_like(each, requires_grad=True) for each in outputs]
+        flat = iter(
+            torch.autograd.grad(
+                outputs, task.params, self._u, create_graph=True, materialize_grads=True
+            )
+        )
+        self._transposed = {
+            name: [next(flat) for _ in group] for name, group in task.groups.items()
+        }
+
+    def __call__(self, operation: str, vectors: Sequence[Tensor]) -> list[float]:
+        moved = _pull_back(self._transposed[operation], self._u, vectors)
+        return inner_rows(moved, _pull_back(self._loss_gradient, self._outputs, moved))
+
+    @staticmethod
+    def _refuse_parameters_in(loss: Tensor, task: Task) -> None:
+        gradients = torch.autograd.grad(loss, task.params, retain_graph=True, allow_unused=True)
+        if any(each is not None for each in gradients):
+            read = {id(p) for p, each in zip(task.params, gradients) if each is not None}
+            names = [name for name, group in task.groups.items() if read & {id(p) for p in group}]
+            raise ValueError(
+                f'the last stage of the loss reads parameters of {", ".join(names)}; for '
+                "matrix='gauss_newton' it must be the loss alone: make the network a stage before"
+            )
 
 
 @contextmanager
@@ -78,16 +173,40 @@ def hessian_vector_product(
     Returns:
         list[Tensor]: H v, of the parameters' shapes; zeros where the loss is linear.
     """
-    # A gradient without a graph is constant: no row of the Hessian.
-    curved = [(grad, part) for grad, part in zip(gradient, vector) if grad.requires_grad]
-    if not curved:
-        return [torch.zeros_like(param) for param in params]
-    return list(
-        torch.autograd.grad(
-            [grad for grad, _ in curved],
-            params,
-            [part for _, part in curved],
-            retain_graph=True,
-            materialize_grads=True,
-        )
-    )
+    stacked = _pull_back(gradient, params, [part.unsqueeze(0) for part in vector])
+    return [part.squeeze(0) for part in stacked]
+
+
+def _pull_back(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], vectors: Sequence[Tensor]
+) -> list[Tensor]:
+    """J'v of the outputs' Jacobian by the inputs, for each v of a stack.
+
+    Args:
+        outputs (Sequence[Tensor]): Tensors with a graph, which stays.
+        inputs (Sequence[Tensor]): What to differentiate by.
+        vectors (Sequence[Tensor]): (chunk, *shape) for each output.
+
+    Returns:
+        list[Tensor]: (chunk, *shape) for each input.
+    """
+    # An output without a graph is constant: no row of the Jacobian.
+    curved = [(each, part) for each, part in zip(outputs, vectors) if each.requires_grad]
+    chunk = len(vectors[0])
+    products = [None] * len(inputs)
+    if curved:
+        outputs, vectors = zip(*curved)
+        options = dict(retain_graph=True, allow_unused=True)
+        if chunk == 1:  # without vmap, which not every operator knows
+            products = torch.autograd.grad(
+                outputs, inputs, [each[0] for each in vectors], **options
+            )
+        else:
+            options['is_grads_batched'] = True
+            products = torch.autograd.grad(outputs, inputs, vectors, **options)
+    return [
+        each.new_zeros(chunk, *each.shape)
+        if product is None
+        else product.reshape(chunk, *each.shape)
+        for each, product in zip(inputs, products)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import statistics
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -26,15 +27,24 @@ class DirectionalProbe(PriorEstimator):
         num_directions (int): Directions per batch and operation.
         top_k (int): K, the number of leading values that are averaged.
         dtype (torch.dtype): Floating-point dtype of the pass.
+        chunk_size (int): Directions treated at once, by ``torch.vmap``: that many times the memory
+            for activations, fewer and larger kernels on a GPU, nothing gained on a CPU. The model
+            must consist of operators that ``torch.vmap`` knows.
     """
 
     def __init__(
-        self, num_directions: int = 1, top_k: int = 10, dtype: torch.dtype = torch.float64
+        self,
+        num_directions: int = 1,
+        top_k: int = 10,
+        dtype: torch.dtype = torch.float64,
+        chunk_size: int = 1,
     ):
         super().__init__(top_k, dtype)
-        if num_directions < 1:
-            raise ValueError(f'num_directions={num_directions} is not positive')
+        for name, value in (('num_directions', num_directions), ('chunk_size', chunk_size)):
+            if value < 1:
+                raise ValueError(f'{name}={value} is not positive')
         self.num_directions = num_directions
+        self.chunk_size = chunk_size
 
     @abstractmethod
     def _quotients(self, task: Task, index: int, batch: Any) -> Iterator[tuple[str, list[float]]]:
@@ -67,7 +77,19 @@ class DirectionalProbe(PriorEstimator):
                 for param in task.groups[operation]
             ]
 
+    def chunks(self, task: Task, index: int, operation: str) -> Iterator[list[Tensor]]:
+        """The same directions, up to ``chunk_size`` of them stacked: (chunk, *shape) tensors."""
+        directions = self.directions(task, index, operation)
+        while chunk := list(itertools.islice(directions, self.chunk_size)):
+            yield [torch.stack(parts) for parts in zip(*chunk)]
+
 
 def inner(left: Iterable[Tensor], right: Iterable[Tensor]) -> float:
     """Inner product of two vectors that are given as lists of tensors."""
     return sum(float(torch.dot(x.reshape(-1), y.reshape(-1))) for x, y in zip(left, right))
+
+
+def inner_rows(left: Iterable[Tensor], right: Iterable[Tensor]) -> list[float]:
+    """Inner products of the vectors in two stacks of them, each a list of (chunk, ...) tensors."""
+    products = [(x * y).flatten(1).sum(1) for x, y in zip(left, right)]
+    return torch.stack(products).sum(0).tolist()

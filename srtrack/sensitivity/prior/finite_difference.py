@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from .base import Curvatures, StagedLoss, Task, checked_loss
-from .directional import DirectionalProbe, inner
+from .directional import DirectionalProbe, inner, inner_rows
 
 
 class FiniteDifference(DirectionalProbe):
@@ -40,6 +42,7 @@ class FiniteDifference(DirectionalProbe):
         num_directions (int): Directions per batch and operation; 1 in Algorithm 1.
         top_k (int): K, the number of leading values that are averaged.
         dtype (torch.dtype): Floating-point dtype of the pass.
+        chunk_size (int): See :class:`DirectionalProbe`.
     """
 
     def __init__(
@@ -48,8 +51,9 @@ class FiniteDifference(DirectionalProbe):
         num_directions: int = 1,
         top_k: int = 10,
         dtype: torch.dtype = torch.float64,
+        chunk_size: int = 1,
     ):
-        super().__init__(num_directions, top_k, dtype)
+        super().__init__(num_directions, top_k, dtype, chunk_size)
         if not 0 < rho < math.inf:
             raise ValueError(f'rho={rho} is not a positive number')
         self.rho = rho
@@ -63,23 +67,33 @@ class FiniteDifference(DirectionalProbe):
         for operation, params in task.groups.items():
             radius = self.rho * (math.sqrt(inner(params, params)) or 1.0)
             quotients = []
-            for direction in self.directions(task, index, operation):
-                scale = radius / math.sqrt(inner(direction, direction))
-                losses = []
-                for sign in (1.0, -1.0):
-                    with _moved(params, direction, sign * scale):
-                        losses.append(forward.loss(params, f'batch {index}, {operation} perturbed'))
-                plus, minus = losses
-                quotients.append((plus - 2 * forward.unperturbed + minus) / radius**2)
+            for chunk in self.chunks(task, index, operation):
+                steps = _scaled(chunk, radius)
+                plus, minus = (
+                    forward.losses(
+                        params,
+                        [param + sign * step for param, step in zip(params, steps)],
+                        where=f'batch {index}, {operation} perturbed',
+                    )
+                    for sign in (1, -1)
+                )
+                second = [up - 2 * forward.unperturbed + down for up, down in zip(plus, minus)]
+                quotients += [difference / radius**2 for difference in second]
             yield operation, quotients
 
 
+def _scaled(stack: Sequence[Tensor], norm: float) -> list[Tensor]:
+    """The vectors of a stack, a list of (chunk, ...) tensors, scaled to a norm."""
+    lengths = stack[0].new_tensor(inner_rows(stack, stack)).sqrt()
+    return [part * (norm / lengths).view(-1, *[1] * (part.ndim - 1)) for part in stack]
+
+
 @contextmanager
-def _moved(params: Sequence[Tensor], direction: Sequence[Tensor], scale: float) -> Iterator[None]:
-    """Parameters moved along a direction inside, the same bits as before outside."""
+def _replaced(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
+    """Parameters with other values inside, the same bits as before outside."""
     before = [param.clone() for param in params]
-    for param, step in zip(params, direction):
-        param.add_(step, alpha=scale)
+    for param, value in zip(params, values):
+        param.copy_(value)
     try:
         yield
     finally:
@@ -103,14 +117,23 @@ class _Forward:
             self._states.append(self._run(stage, self._states[-1]))
         self.unperturbed = self._value(self._states.pop(), where)
 
-    def loss(self, changed: Iterable[Tensor], where: str) -> float:
-        """Loss after a change in some parameters."""
+    def losses(self, params: Sequence[Tensor], values: Sequence[Tensor], where: str) -> list[float]:
+        """Loss with each of several values, stacked along a first dimension, of some parameters."""
         # A parameter that no stage was seen to read might be read out of sight: run everything.
-        first = min(self._first_reader.get(id(param), 0) for param in changed)
-        state = self._states[first]
-        for stage in self._stages[first:]:
-            state = self._run(stage, state)
-        return self._value(state, where)
+        first = min(self._first_reader.get(id(param), 0) for param in params)
+        if len(values[0]) == 1:  # in place, without vmap, which not every operator knows
+            with _replaced(params, [value[0] for value in values]):
+                return [self._value(self._run_from(first), where)]
+        chain = _Chain(self._task.model, self._run_from)
+        names = {id(param): name for name, param in chain.named_parameters()}
+        names = [names[id(param)] for param in params]
+
+        def loss(*values: Tensor) -> Tensor:
+            return functional_call(chain, dict(zip(names, values)), (first,)).reshape(())
+
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention falls out of vmap on some devices
+            losses = torch.vmap(loss, randomness='same')(*values)
+        return [self._value(each, where) for each in losses]
 
     def _find_first_readers(self, state: Any) -> dict[int, int]:
         """First stage that reads each parameter, by the parameter's id."""
@@ -123,6 +146,12 @@ class _Forward:
                 first_reader.setdefault(param, i)
         return first_reader
 
+    def _run_from(self, first: int) -> Any:
+        state = self._states[first]
+        for stage in self._stages[first:]:
+            state = self._run(stage, state)
+        return state
+
     def _run(self, stage: Callable[[Any], Any], state: Any) -> Any:
         with self._task.fixed_randomness():
             return stage(state)
@@ -130,6 +159,15 @@ class _Forward:
     def _value(self, loss: Any, where: str) -> float:
         self._task.evaluations += 1
         return float(checked_loss(loss, where))
+
+
+class _Chain(nn.Module):
+    """A function of a model as a module around it, for ``torch.func.functional_call``."""
+
+    def __init__(self, model: nn.Module, function: Callable[[int], Any]):
+        super().__init__()
+        self.model = model
+        self.forward = function
 
 
 class _Reads(TorchDispatchMode):
