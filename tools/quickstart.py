@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import platform
 import time
@@ -21,13 +20,12 @@ import mmengine
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
 import srtrack
 from srtrack.apis import init_model
 from srtrack.apis.cli import run_command
-from srtrack.evaluation.functional import PROTOCOLS, Annotation
+from srtrack.apis.experiment import evaluate, read_config, train
+from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
 from srtrack.registry import DATASETS
@@ -49,52 +47,6 @@ QUICK = {
 }
 
 
-class ProgressLines(Hook):
-    """Prints a line for each tenth of a training run or test."""
-
-    priority = 'VERY_LOW'
-
-    def __init__(self, title: str):
-        self.title = title
-
-    def before_run(self, runner) -> None:
-        self.started = time.monotonic()
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self._report(runner.iter + 1, runner.max_iters, f'loss {outputs["loss"].item():6.3f}')
-
-    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self._report(batch_idx + 1, len(runner.test_dataloader), '')
-
-    def _report(self, done: int, total: int, note: str) -> None:
-        if done * 10 // total > (done - 1) * 10 // total:
-            seconds = time.monotonic() - self.started
-            print(f'  {self.title:<28} {done:5d}/{total}  {seconds:6.1f} s  {note}', flush=True)
-
-
-def build_runner(config: Config, title: str) -> Runner:
-    """A runner that logs to its work dir and prints progress lines only."""
-    # MMEngine's console handler keeps the stream that is standard output when it is made.
-    with contextlib.redirect_stdout(io.StringIO()):
-        runner = Runner.from_cfg(config)
-    runner.register_hook(ProgressLines(title))
-    return runner
-
-
-def read_config(path: Path, work_dir: Path, options: dict | None = None) -> Config:
-    config = Config.fromfile(path)
-    config.work_dir = str(work_dir)
-    config.merge_from_dict(options or {})
-    return config
-
-
-def train(config: Config, title: str) -> Path:
-    """Train and return the last checkpoint."""
-    config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    build_runner(config, title).train()
-    return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
-
-
 def test_sources(quick: bool) -> dict[str, dict]:
     """Configs of the test sets: the target domain, and the source domain with grey beside RGB."""
     config = Config.fromfile(FINETUNE)
@@ -102,20 +54,16 @@ def test_sources(quick: bool) -> dict[str, dict]:
     return dict(target=target, source=dict(target, domain='source', modalities=('rgb', 'aux')))
 
 
-def evaluate(checkpoint: Path, sources: dict[str, dict], out: Path, title: str) -> dict:
-    """Run the dual tracker of a checkpoint on all test sets; returns an evaluation for each."""
-    evaluations = {}
-    for domain, source in sources.items():
-        config = read_config(FINETUNE, out / 'log', dict(load_from=str(checkpoint)))
-        config.test_dataloader.dataset.source = source
-        config.test_evaluator.out_dir = str(out)
-        build_runner(config, f'{title}, {domain}').test()
-        dataset = DATASETS.build(source)
-        evaluations[domain] = PROTOCOLS['ope'].evaluate(
-            {each.name: Annotation(each.boxes, each.present) for each in dataset},
-            {each.name: read_track(out / dataset.name, each.name) for each in dataset},
+def evaluate_domains(
+    checkpoint: Path, sources: dict[str, dict], out: Path, title: str
+) -> dict[str, Evaluation]:
+    """Run the dual tracker of a checkpoint on all test sets."""
+    return {
+        domain: evaluate(
+            read_config(FINETUNE, out / 'log'), checkpoint, source, out, f'{title}, {domain}'
         )
-    return evaluations
+        for domain, source in sources.items()
+    }
 
 
 def loss_curve(work_dir: Path) -> dict:
@@ -262,7 +210,9 @@ def main() -> None:
     with step('evaluate', 'Evaluating before and after, on target and source domain'):
         sources = test_sources(args.quick)
         evaluations = {
-            run: evaluate(checkpoint, sources, work_dir / 'results' / run, run_name(run).lower())
+            run: evaluate_domains(
+                checkpoint, sources, work_dir / 'results' / run, run_name(run).lower()
+            )
             for run, checkpoint in checkpoints.items()
         }
 

@@ -1,0 +1,91 @@
+"""Training and testing from Python, as the comparisons under ``tools/`` do it many times in a row."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation
+from srtrack.evaluation.results import read_track
+from srtrack.registry import DATASETS
+
+
+def read_config(path: str | Path, work_dir: str | Path, options: dict | None = None) -> Config:
+    """A config file with its work dir and options, ``{'a.b': value}``, set."""
+    config = Config.fromfile(path)
+    config.work_dir = str(work_dir)
+    config.merge_from_dict(options or {})
+    return config
+
+
+def train(config: Config, title: str) -> Path:
+    """Train without validation, and return the last checkpoint.
+
+    Args:
+        config (Config): Of an epoch-based run.
+        title (str): What the lines that show progress begin with.
+    """
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    _build_runner(config, title).train()
+    return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
+
+
+def evaluate(
+    config: Config, checkpoint: str | Path, source: dict, out: str | Path, title: str
+) -> Evaluation:
+    """Run a tracker on the sequences of ``source`` and score it with the protocol *ope*.
+
+    Args:
+        config (Config): Of the tracker, with a ``test_dataloader`` of frames.
+        checkpoint (str | Path): Its weights.
+        source (dict): Config of a data set of sequences that takes the place of the config's own.
+        out (str | Path): Result files go to ``out/<name of the data set>``.
+        title (str): What the lines that show progress begin with.
+    """
+    config.load_from = str(checkpoint)
+    config.test_dataloader.dataset.source = source
+    config.test_evaluator.out_dir = str(out)
+    _build_runner(config, title).test()
+    dataset = DATASETS.build(source)
+    return PROTOCOLS['ope'].evaluate(
+        {each.name: Annotation(each.boxes, each.present) for each in dataset},
+        {each.name: read_track(Path(out) / dataset.name, each.name) for each in dataset},
+    )
+
+
+def _build_runner(config: Config, title: str) -> Runner:
+    """A runner that logs to its work dir and prints progress lines only."""
+    # MMEngine's console handler keeps the stream that is standard output when it is made.
+    with contextlib.redirect_stdout(io.StringIO()):
+        runner = Runner.from_cfg(config)
+    runner.register_hook(_ProgressLines(title))
+    return runner
+
+
+class _ProgressLines(Hook):
+    """Prints a line for each tenth of a training run or test."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, title: str):
+        self.title = title
+
+    def before_run(self, runner) -> None:
+        self.started = time.monotonic()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._report(runner.iter + 1, runner.max_iters, f'loss {outputs["loss"].item():6.3f}')
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._report(batch_idx + 1, len(runner.test_dataloader), '')
+
+    def _report(self, done: int, total: int, note: str) -> None:
+        if done * 10 // total > (done - 1) * 10 // total:
+            seconds = time.monotonic() - self.started
+            print(f'  {self.title:<28} {done:5d}/{total}  {seconds:6.1f} s  {note}', flush=True)

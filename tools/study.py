@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Does sensitivity-aware tuning do what the paper says? Tables IV and XI on the embedded benchmark.
+
+For every seed a tiny RGB tracker is pre-trained on the source domain; for every seed and modality it
+is fine-tuned in each of the ways below, with the same batches. The seed decides weights, training
+data and their order; the test sequences are the same for all. DIR/study.json holds every score,
+DIR/study.md the tables of mean and spread. A run that was killed goes on where it was, and more
+seeds, modalities or ways can be added to a finished one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from pathlib import Path
+
+from srtrack.apis.cli import run_command
+from srtrack.apis.experiment import evaluate, read_config, train
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAIN = ROOT / 'configs/one_stream/tiny_synthetic-source.py'
+FINETUNE = 'configs/srtrack/srtrack_tiny_synthetic-{}.py'
+MODALITIES = ('rgbt', 'rgbd', 'rgbe')
+
+_PLAIN = {'optim_wrapper.use_prior': False, 'optim_wrapper.use_transfer': False}
+_EQ7 = dict(type='FiniteDifference', rho=1e-4, num_directions=5, top_k=10, _delete_=True)
+#: Way of tuning -> what differs from the fine-tuning config; None is no tuning at all.
+WAYS = {
+    'zero-shot': None,
+    'full fine-tuning': _PLAIN,
+    '+ prior': {'optim_wrapper.use_transfer': False},
+    '+ transfer': {'optim_wrapper.use_prior': False},
+    '+ prior + transfer': {},
+    'learning rate / 2': {**_PLAIN, 'optim_wrapper.optimizer.lr': 1.5e-4},
+    'learning rate / 10': {**_PLAIN, 'optim_wrapper.optimizer.lr': 3e-5},
+    '+ prior (Eq. 7) + transfer': {'custom_hooks.0.estimator': _EQ7},
+}
+BASELINE = 'full fine-tuning'
+TEST_SEQUENCES = dict(split='test', num_sequences=32, num_frames=40)
+#: What a trained tracker is tested on -> heading of its column.
+COLUMNS = dict(target_test='target test', target_train='target train', source_test='source test')
+
+
+def pretrain(work_dir: Path, seed: int) -> Path:
+    """The RGB tracker of a seed, trained unless it is there already."""
+    options = {'randomness.seed': seed, 'train_dataloader.dataset.sources.0.seed': seed}
+    config = read_config(PRETRAIN, work_dir / f'pretrain/seed-{seed}', options)
+    checkpoint = Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
+    return checkpoint if checkpoint.is_file() else train(config, f'pre-training, seed {seed}')
+
+
+def tune_and_test(work_dir: Path, modality: str, seed: int, way: str, start: Path) -> dict:
+    """Scores of one run, ``{column: {measure: value}}``; read from its file where there is one."""
+    folder = work_dir / modality / f'seed-{seed}' / way.replace('/', 'over').replace(' ', '_')
+    result = folder / 'scores.json'
+    if result.is_file():
+        return json.loads(result.read_text())
+    config = _finetuning_config(folder, modality, seed)
+    sources = _test_sources(config)
+    title = f'{modality} {seed} {way}'
+    checkpoint = start
+    if WAYS[way] is not None:
+        config.merge_from_dict(dict(WAYS[way], load_from=str(start)))
+        checkpoint = train(config, title)
+    scores = {}
+    for column, source in sources.items():
+        test_config = _finetuning_config(folder, modality, seed)
+        evaluation = evaluate(test_config, checkpoint, source, folder / 'results', f'  {column}')
+        scores[column] = dict(evaluation.values)
+    partial = result.with_suffix('.partial')
+    partial.write_text(json.dumps(scores, indent=1) + '\n')
+    os.replace(partial, result)
+    return scores
+
+
+def _finetuning_config(folder: Path, modality: str, seed: int):
+    options = {
+        'randomness.seed': seed,
+        'train_dataloader.dataset.sources.0.seed': seed,
+        'custom_hooks.0.source_dataloader.dataset.sources.0.seed': seed,
+    }
+    return read_config(ROOT / FINETUNE.format(modality), folder, options)
+
+
+def _test_sources(config) -> dict[str, dict]:
+    """Data sets to test on; the source domain has a grey copy of RGB for its auxiliary picture."""
+    train_source = dict(config.train_dataloader.dataset.sources[0])
+    target_test = dict(type='SyntheticDataset', domain=train_source['domain'], **TEST_SEQUENCES)
+    source_test = dict(target_test, domain='source', modalities=('rgb', 'aux'))
+    return dict(target_test=target_test, target_train=train_source, source_test=source_test)
+
+
+def mean_and_spread(values: list[float]) -> str:
+    """Mean and standard deviation over seeds, in percent."""
+    spread = statistics.stdev(values) if len(values) > 1 else float('nan')
+    return f'{100 * statistics.mean(values):.1f} ± {100 * spread:.1f}'
+
+
+def table(runs: list[dict], modality: str, measure: str) -> str:
+    """Markdown table of one modality: a row for each way, over the seeds that all ways have."""
+    by_way = {}
+    for run in runs:
+        if run['modality'] == modality:
+            by_way.setdefault(run['way'], {})[run['seed']] = run['scores']
+    heads = ['tuning', *COLUMNS.values(), 'train - test', 'target test against full fine-tuning']
+    lines = [f'| {" | ".join(heads)} |', '|---' * len(heads) + '|']
+    for way in (each for each in WAYS if each in by_way):
+        seeds = by_way[way]
+        columns = {c: [s[c][measure] for s in seeds.values()] for c in COLUMNS}
+        gap = [a - b for a, b in zip(columns['target_train'], columns['target_test'])]
+        cells = [mean_and_spread(values) for values in (*columns.values(), gap)]
+        paired = [seed for seed in seeds if seed in by_way.get(BASELINE, {})]
+        gains = [
+            seeds[seed]['target_test'][measure] - by_way[BASELINE][seed]['target_test'][measure]
+            for seed in paired
+        ]
+        cells.append(mean_and_spread(gains) if gains and way != BASELINE else '')
+        lines.append(f'| {" | ".join([way, *cells])} |')
+    return '\n'.join(lines)
+
+
+def write_outputs(work_dir: Path, runs: list[dict]) -> None:
+    """Write study.json and study.md, which always show what is finished."""
+    (work_dir / 'study.json').write_text(json.dumps(runs, indent=1) + '\n')
+    sections = [
+        f'### {modality.upper()}, {measure}\n\n{table(runs, modality, measure)}\n'
+        for measure in ('SR', 'PR')
+        for modality in MODALITIES
+        if any(run['modality'] == modality for run in runs)
+    ]
+    (work_dir / 'study.md').write_text('\n'.join(sections))
+
+
+def finished_runs(work_dir: Path) -> list[dict]:
+    """All runs of earlier calls, too."""
+    path = work_dir / 'study.json'
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'))
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='N')
+    parser.add_argument(
+        '--modalities', nargs='+', choices=MODALITIES, default=MODALITIES, metavar='M'
+    )
+    parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS), metavar='WAY')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    runs = {(r['modality'], r['seed'], r['way']): r for r in finished_runs(args.work_dir)}
+    todo = [(m, s, w) for s in args.seeds for m in args.modalities for w in args.ways]
+    for number, (modality, seed, way) in enumerate(todo, start=1):
+        print(f'[{number}/{len(todo)}] {modality}, seed {seed}, {way}', flush=True)
+        start = pretrain(args.work_dir, seed)
+        scores = tune_and_test(args.work_dir, modality, seed, way, start)
+        runs[modality, seed, way] = dict(modality=modality, seed=seed, way=way, scores=scores)
+        write_outputs(args.work_dir, list(runs.values()))
+    print((args.work_dir / 'study.md').read_text())
+    print(f'scores: {args.work_dir / "study.json"}\ntables: {args.work_dir / "study.md"}')
+
+
+if __name__ == '__main__':
+    run_command(main)
