@@ -16,6 +16,8 @@ import os
 import statistics
 from pathlib import Path
 
+from mmengine.config import DictAction
+
 from srtrack.apis.cli import run_command
 from srtrack.apis.experiment import evaluate, read_config, train
 
@@ -43,21 +45,24 @@ TEST_SEQUENCES = dict(split='test', num_sequences=32, num_frames=40)
 COLUMNS = dict(target_test='target test', target_train='target train', source_test='source test')
 
 
-def pretrain(work_dir: Path, seed: int) -> Path:
+def pretrain(folder: Path, seed: int) -> Path:
     """The RGB tracker of a seed, trained unless it is there already."""
     options = {'randomness.seed': seed, 'train_dataloader.dataset.sources.0.seed': seed}
-    config = read_config(PRETRAIN, work_dir / f'pretrain/seed-{seed}', options)
+    config = read_config(PRETRAIN, folder / f'seed-{seed}', options)
     checkpoint = Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
     return checkpoint if checkpoint.is_file() else train(config, f'pre-training, seed {seed}')
 
 
-def tune_and_test(work_dir: Path, modality: str, seed: int, way: str, start: Path) -> dict:
+def tune_and_test(
+    work_dir: Path, modality: str, seed: int, way: str, start: Path, options: dict
+) -> dict:
     """Scores of one run, ``{column: {measure: value}}``; read from its file where there is one."""
     folder = work_dir / modality / f'seed-{seed}' / way.replace('/', 'over').replace(' ', '_')
     result = folder / 'scores.json'
     if result.is_file():
         return json.loads(result.read_text())
     config = _finetuning_config(folder, modality, seed)
+    config.merge_from_dict(options)
     sources = _test_sources(config)
     title = f'{modality} {seed} {way}'
     checkpoint = start
@@ -142,11 +147,22 @@ def finished_runs(work_dir: Path) -> list[dict]:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'))
+    parser.add_argument(
+        '--pretrained', type=Path, metavar='DIR', help='pretrain folder of another study to share'
+    )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='N')
     parser.add_argument(
         '--modalities', nargs='+', choices=MODALITIES, default=MODALITIES, metavar='M'
     )
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS), metavar='WAY')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='other settings for all fine-tuning; use another --work-dir with them',
+    )
     return parser.parse_args()
 
 
@@ -157,8 +173,8 @@ def main() -> None:
     todo = [(m, s, w) for s in args.seeds for m in args.modalities for w in args.ways]
     for number, (modality, seed, way) in enumerate(todo, start=1):
         print(f'[{number}/{len(todo)}] {modality}, seed {seed}, {way}', flush=True)
-        start = pretrain(args.work_dir, seed)
-        scores = tune_and_test(args.work_dir, modality, seed, way, start)
+        start = pretrain(args.pretrained or args.work_dir / 'pretrain', seed)
+        scores = tune_and_test(args.work_dir, modality, seed, way, start, args.cfg_options)
         runs[modality, seed, way] = dict(modality=modality, seed=seed, way=way, scores=scores)
         write_outputs(args.work_dir, list(runs.values()))
     print((args.work_dir / 'study.md').read_text())

@@ -9,7 +9,7 @@ import os.path as osp
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from srtrack.apis.cli import (
     add_config_arguments,
@@ -17,6 +17,7 @@ from srtrack.apis.cli import (
     load_config,
     run_command,
 )
+from srtrack.engine.checkpoints import latest_whole_checkpoint
 from srtrack.engine.distributed import init_cpu_process_group
 from srtrack.engine.optim import use_mixed_precision
 from srtrack.models.pretrained import check_checkpoint
@@ -45,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 def set_start(config: Config, resume: str | None) -> None:
     """Decide between a fresh start, the latest checkpoint and a given one."""
     if resume == 'auto':
-        resume = find_latest_checkpoint(config.work_dir)
+        resume = latest_whole_checkpoint(config.work_dir)
         if resume is None:
             print_log(f'nothing to resume in {config.work_dir}: starting afresh', 'current')
             return

@@ -15,11 +15,18 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    # 'atomic' is the local disk with writes that appear whole or not at all; None for other storage.
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=1,
+        max_keep_ckpts=3,
+        backend_args=dict(backend='atomic'),
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
     invalid_loss=dict(type='InvalidLossHook'),
     portable_checkpoint=dict(type='PortableCheckpointHook'),
+    preemption=dict(type='PreemptionHook'),
 )
 
 vis_backends = [dict(type='LocalVisBackend')]

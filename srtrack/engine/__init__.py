@@ -1,10 +1,12 @@
 """The method plugged into MMEngine: optimizer wrappers, hooks, distributed training."""
 
+from .checkpoints import AtomicLocalBackend
 from .distributed import TrackerDistributedDataParallel
 from .hooks import (
     InvalidLossHook,
     IterationSeedHook,
     PortableCheckpointHook,
+    PreemptionHook,
     PriorSensitivityHook,
 )
 from .optim import (
@@ -15,9 +17,11 @@ from .optim import (
 
 __all__ = [
     'AmpSensitivityOptimWrapper',
+    'AtomicLocalBackend',
     'InvalidLossHook',
     'IterationSeedHook',
     'PortableCheckpointHook',
+    'PreemptionHook',
     'PriorSensitivityHook',
     'SensitivityOptimWrapper',
     'TrackerDistributedDataParallel',

@@ -38,11 +38,11 @@ SMALL = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def small():
     return list(SMALL)
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def one_core():
     return dict(os.environ, OMP_NUM_THREADS='1', PYTHON=sys.executable)

@@ -1,4 +1,4 @@
-"""A run that is killed and resumed ends with the weights of one that was not."""
+"""A run that is ended by a signal and resumed ends with the weights of one that was not."""
 
 from __future__ import annotations
 
@@ -35,36 +35,49 @@ def final_weights(work_dir):
     return content['state_dict'], content['optimizer']
 
 
-@pytest.mark.parametrize('kill_after', ['Epoch(train) [2][3/8]'])
-def test_kill_9_in_the_middle_of_an_epoch(repo_root, tmp_path, small, one_core, kill_after):
-    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+@pytest.fixture(scope='module')
+def whole(repo_root, tmp_path_factory, small, one_core):
+    """A run that is left alone."""
+    folder = tmp_path_factory.mktemp('whole')
     subprocess.run(
-        command(repo_root, whole, small), cwd=tmp_path, env=one_core, check=True, timeout=500,
+        command(repo_root, folder, small), cwd=folder, env=one_core, check=True, timeout=500,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    return folder
 
+
+@pytest.mark.parametrize(
+    'number, status', [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
+)
+def test_signal_in_the_middle_of_an_epoch(
+    whole, repo_root, tmp_path, small, one_core, number, status
+):
+    ended = tmp_path / 'ended'
     process = subprocess.Popen(
-        command(repo_root, killed, small), cwd=tmp_path, env=one_core, text=True,
+        command(repo_root, ended, small), cwd=tmp_path, env=one_core, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     deadline = time.monotonic() + 400
     for line in process.stdout:
         assert time.monotonic() < deadline
-        if kill_after in line.replace('[ ', '['):
-            process.send_signal(signal.SIGKILL)
+        if 'Epoch(train) [2][3/8]' in line.replace('[ ', '['):
+            process.send_signal(number)
             break
-    assert process.wait() == -signal.SIGKILL, 'the run ended before it could be killed'
-    assert not (killed / f'epoch_{EPOCHS}.pth').exists()
+    process.stdout.read()
+    assert process.wait() == status
+    assert not (ended / f'epoch_{EPOCHS}.pth').exists()
+    # Only who is asked politely loses nothing of the epoch.
+    assert len(list(ended.glob('preempted_iter_*.pth'))) == (number == signal.SIGTERM)
 
     resumed = subprocess.run(
-        command(repo_root, killed, small, '--resume'), cwd=tmp_path, env=one_core, text=True,
+        command(repo_root, ended, small, '--resume'), cwd=tmp_path, env=one_core, text=True,
         capture_output=True, timeout=500,
     )  # fmt: skip
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert 'Prior sensitivity comes from the checkpoint' in resumed.stdout
     assert 'Epoch(train) [1]' not in resumed.stdout
 
-    (weights, optimizer), (expected, expected_optimizer) = map(final_weights, (killed, whole))
+    (weights, optimizer), (expected, expected_optimizer) = map(final_weights, (ended, whole))
     assert weights.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.equal(weights[name], value), name

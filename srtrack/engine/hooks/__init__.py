@@ -1,13 +1,19 @@
 """Hooks: the prior pass, and what makes long runs safe to interrupt."""
 
+from .evaluation_logger import EvaluationLoggerHook
 from .invalid_loss import InvalidLossHook
 from .iteration_seed import IterationSeedHook
 from .portable_checkpoint import PortableCheckpointHook
+from .preemption import PreemptionHook
 from .prior_sensitivity import PriorSensitivityHook
+from .track_visualization import TrackVisualizationHook
 
 __all__ = [
+    'EvaluationLoggerHook',
     'InvalidLossHook',
     'IterationSeedHook',
     'PortableCheckpointHook',
+    'PreemptionHook',
     'PriorSensitivityHook',
+    'TrackVisualizationHook',
 ]
