@@ -1,10 +1,12 @@
 """Packaging of srtrack."""
 
+import shutil
 import sysconfig
 from importlib import metadata
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
@@ -30,6 +32,24 @@ def mmcv_requirement() -> list:
     return ['mmcv>=2.0'] if 'mmcv' in installed else ['mmcv-lite>=2.0']
 
 
+class BuildWithConfigs(build_py):
+    """Puts configs and tools beside the package, as ``srtrack/.mim``, where OpenMMLab looks for them.
+
+    An editable install needs no copies: the checkout is there.
+    """
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / 'srtrack/.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        for folder in ('configs', 'tools'):
+            ignore = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
+        shutil.copy(ROOT / 'model-index.yml', target)
+
+
 setup(
     name='srtrack',
     version=version(),
@@ -39,10 +59,12 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['srtrack', 'srtrack.*']),
     package_data={'srtrack.visualization': ['assets/*']},
+    cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',
     install_requires=requirements('requirements/runtime.txt') + mmcv_requirement(),
     extras_require=dict(
         test=requirements('requirements/test.txt'),
         events=requirements('requirements/events.txt'),
+        vot=requirements('requirements/vot.txt'),
     ),
 )

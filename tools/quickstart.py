@@ -23,8 +23,8 @@ from mmengine.config import Config
 
 import srtrack
 from srtrack.apis import init_model
-from srtrack.apis.cli import run_command
-from srtrack.apis.experiment import evaluate, read_config, train
+from srtrack.apis.cli import load_config, run_command
+from srtrack.apis.experiment import evaluate, train
 from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
@@ -58,12 +58,11 @@ def evaluate_domains(
     checkpoint: Path, sources: dict[str, dict], out: Path, title: str
 ) -> dict[str, Evaluation]:
     """Run the dual tracker of a checkpoint on all test sets."""
-    return {
-        domain: evaluate(
-            read_config(FINETUNE, out / 'log'), checkpoint, source, out, f'{title}, {domain}'
-        )
-        for domain, source in sources.items()
-    }
+    evaluations = {}
+    for domain, source in sources.items():
+        config = load_config(FINETUNE, dict(work_dir=str(out / 'log')))
+        evaluations[domain] = evaluate(config, checkpoint, source, out, f'{title}, {domain}')
+    return evaluations
 
 
 def loss_curve(work_dir: Path) -> dict:
@@ -193,14 +192,14 @@ def main() -> None:
         seconds[name] = time.monotonic() - start
 
     with step('pretrain', 'Pre-training a tiny RGB tracker on the source domain'):
-        config = read_config(PRETRAIN, work_dir / 'pretrain', quick['pretrain'])
+        config = load_config(PRETRAIN, dict(quick['pretrain'], work_dir=str(work_dir / 'pretrain')))
         start = train(config, 'pre-training')
 
     checkpoints = dict(zero_shot=start)
     for run, switches in TUNING.items():
         note = 'with' if run == 'sensitivity' else 'without'
         with step(run, f'Fine-tuning to RGB + thermal {note} sensitivity regularization'):
-            config = read_config(FINETUNE, work_dir / run, quick['finetune'])
+            config = load_config(FINETUNE, dict(quick['finetune'], work_dir=str(work_dir / run)))
             config.load_from = str(start)
             config.optim_wrapper.update(switches)
             if args.quick:

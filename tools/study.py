@@ -18,8 +18,8 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from srtrack.apis.cli import run_command
-from srtrack.apis.experiment import evaluate, read_config, train
+from srtrack.apis.cli import load_config, run_command
+from srtrack.apis.experiment import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[1]
 PRETRAIN = ROOT / 'configs/one_stream/tiny_synthetic-source.py'
@@ -47,8 +47,12 @@ COLUMNS = dict(target_test='target test', target_train='target train', source_te
 
 def pretrain(folder: Path, seed: int) -> Path:
     """The RGB tracker of a seed, trained unless it is there already."""
-    options = {'randomness.seed': seed, 'train_dataloader.dataset.sources.0.seed': seed}
-    config = read_config(PRETRAIN, folder / f'seed-{seed}', options)
+    options = {
+        'work_dir': str(folder / f'seed-{seed}'),
+        'randomness.seed': seed,
+        'train_dataloader.dataset.sources.0.seed': seed,
+    }
+    config = load_config(PRETRAIN, options)
     checkpoint = Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
     return checkpoint if checkpoint.is_file() else train(config, f'pre-training, seed {seed}')
 
@@ -82,11 +86,12 @@ def tune_and_test(
 
 def _finetuning_config(folder: Path, modality: str, seed: int):
     options = {
+        'work_dir': str(folder),
         'randomness.seed': seed,
         'train_dataloader.dataset.sources.0.seed': seed,
         'custom_hooks.0.source_dataloader.dataset.sources.0.seed': seed,
     }
-    return read_config(ROOT / FINETUNE.format(modality), folder, options)
+    return load_config(ROOT / FINETUNE.format(modality), options)
 
 
 def _test_sources(config) -> dict[str, dict]:

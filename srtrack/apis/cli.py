@@ -6,9 +6,12 @@ import argparse
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Callable
 
 from mmengine.config import Config, DictAction
+
+from .configs import read_config
 
 #: Keys of MMEngine's runner that a config may leave out and ``--cfg-options`` may still set.
 RUNNER_KEYS = {
@@ -54,16 +57,14 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config and override settings of it.
+def load_config(path: str | Path, options: dict | None = None) -> Config:
+    """Read a config (see :func:`~srtrack.apis.configs.find_config`) and override settings of it.
 
     Raises:
         FileNotFoundError: There is no such config.
         ValueError: An option's first key is neither in the config nor known to the runner.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'no config at {path}')
-    config = Config.fromfile(path)
+    config = read_config(path)
     for key in options or {}:
         if key.split('.')[0] not in RUNNER_KEYS.union(config):
             raise ValueError(

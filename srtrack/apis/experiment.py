@@ -16,14 +16,6 @@ from srtrack.evaluation.results import read_track
 from srtrack.registry import DATASETS
 
 
-def read_config(path: str | Path, work_dir: str | Path, options: dict | None = None) -> Config:
-    """A config file with its work dir and options, ``{'a.b': value}``, set."""
-    config = Config.fromfile(path)
-    config.work_dir = str(work_dir)
-    config.merge_from_dict(options or {})
-    return config
-
-
 def train(config: Config, title: str) -> Path:
     """Train without validation, and return the last checkpoint.
 

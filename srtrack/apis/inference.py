@@ -14,6 +14,8 @@ from torch import nn
 from srtrack.models.pretrained import check_checkpoint, load_weights
 from srtrack.registry import MODELS
 
+from .configs import read_config
+
 
 def init_model(
     config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
@@ -21,7 +23,8 @@ def init_model(
     """Build the model of a config, in eval mode.
 
     Args:
-        config: A config file, or a loaded config.
+        config: A config file, one of ours by name (``'srtrack::srtrack/...py'``, see
+            :func:`~srtrack.apis.configs.find_config`), or a loaded config.
         checkpoint: A checkpoint of ours, or one of another project with the prefix of its family
             (``'ostrack:OSTrack_ep0300.pth.tar'``). Default: the config's initialisation.
         device: Where the model shall live.
@@ -33,8 +36,7 @@ def init_model(
     Raises:
         CheckpointError: The checkpoint is missing, unreadable, or of another architecture.
     """
-    if not isinstance(config, Config):
-        config = Config.fromfile(config)
+    config = read_config(config)
     init_default_scope(config.get('default_scope', 'srtrack'))
     model = MODELS.build(config.model)
     if checkpoint is None:

@@ -1,0 +1,49 @@
+"""Where the configs are: in a checkout, or in the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+import srtrack
+
+_PREFIX = 'srtrack::'
+
+
+def find_config(path: str | Path) -> str:
+    """The file of a config.
+
+    Args:
+        path: A file, or ``'srtrack::'`` and a path below our ``configs/``, such as
+            ``'srtrack::srtrack/srtrack_tiny_synthetic-rgbt.py'``, which is found wherever srtrack is
+            installed.
+
+    Raises:
+        FileNotFoundError: There is no such config; for one of ours the message names similar ones.
+    """
+    path = str(path)
+    if not path.startswith(_PREFIX):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'no config at {path}')
+        return path
+    root = config_root()
+    found = root / path[len(_PREFIX) :]
+    if not found.is_file():
+        nearby = sorted(str(each.relative_to(root)) for each in found.parent.glob('*.py'))
+        raise FileNotFoundError(
+            f'srtrack has no config {path[len(_PREFIX) :]}; there are {", ".join(nearby) or root}'
+        )
+    return str(found)
+
+
+def read_config(config: str | Path | Config) -> Config:
+    """A config from what :func:`find_config` takes; one that is loaded already as it is."""
+    return config if isinstance(config, Config) else Config.fromfile(find_config(config))
+
+
+def config_root() -> Path:
+    """The folder ``configs`` of the checkout, or of the installed package (``srtrack/.mim``)."""
+    package = Path(srtrack.__file__).parent
+    checkout = package.parent / 'configs'
+    return checkout if (checkout / '_base_').is_dir() else package / '.mim/configs'
