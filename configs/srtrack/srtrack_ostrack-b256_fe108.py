@@ -1,4 +1,7 @@
-# Start from OSTrack's weights: --cfg-options load_from=ostrack:OSTrack_ep0300.pth.tar
+# SRTrack over OSTrack-B256 on FE108. Table I: SR 67.5, PR 96.5.
+# bash tools/dist_train.sh configs/srtrack/srtrack_ostrack-b256_fe108.py 8 \
+#     --cfg-options load_from=ostrack:OSTrack_ep0300.pth.tar
+# bash tools/dist_test.sh configs/srtrack/srtrack_ostrack-b256_fe108.py CHECKPOINT 8 --out results
 # Prior sensitivity is measured on GOT-10k; custom_hooks.0.cache=FILE.json keeps it for the next run.
 _base_ = [
     '../_base_/models/srtrack_ostrack-b256.py',

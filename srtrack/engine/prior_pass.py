@@ -6,12 +6,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_gather_object, get_dist_info, is_main_process
+from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
 from torch import Tensor, nn
@@ -127,8 +128,9 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None) -> lis
     """Batches of the source data, in the order of the dataset and the same on every rank.
 
     Args:
-        dataloader (dict): An MMEngine dataloader config. Its sampler is not used, so that neither
-            the number of ranks nor an epoch moves a digit.
+        dataloader (dict): An MMEngine dataloader config. Its ``dataset``, ``batch_size``,
+            ``num_workers`` and ``collate_fn`` count; its sampler is not used, so that neither the
+            number of ranks nor an epoch moves a digit.
         num_batches (int, optional): Stop after so many. Default: the whole dataset.
 
     Raises:
@@ -147,9 +149,18 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None) -> lis
             Subset(dataset, range(length)),
             batch_size=batch_size,
             num_workers=cfg.get('num_workers', 0),
-            collate_fn=pseudo_collate,
+            collate_fn=_collate_fn(cfg.get('collate_fn', 'pseudo_collate')),
         )
     )
+
+
+def _collate_fn(cfg: str | dict | Callable) -> Callable:
+    """What MMEngine's runner makes of ``collate_fn`` in a dataloader config."""
+    arguments = dict(cfg) if isinstance(cfg, dict) else dict(type=cfg)
+    function = arguments.pop('type')
+    if isinstance(function, str):
+        function = FUNCTIONS.get(function)
+    return partial(function, **arguments)
 
 
 class SourceLoss(StagedLoss):
@@ -164,15 +175,23 @@ class SourceLoss(StagedLoss):
         data = cast_floats(data, next(model.parameters()).dtype)
         if hasattr(model, 'loss_stages'):
             return model.loss_stages(**data)
-        return [lambda _: model.parse_losses(model(**data, mode='loss'))[0]]
+        if isinstance(data, dict):
+            return [lambda _: model.parse_losses(model(**data, mode='loss'))[0]]
+        return [lambda _: model.parse_losses(model(*data, mode='loss'))[0]]
 
 
 def split_samples(batch) -> list:
-    """A collated batch as batches of one sample."""
-    if isinstance(batch, dict):
-        parts = {key: split_samples(value) for key, value in batch.items()}
+    """A collated batch, a dict or a sequence of fields, as batches of one sample."""
+    if isinstance(batch, (list, tuple)):
+        return [list(fields) for fields in zip(*map(_split_field, batch))]
+    return _split_field(batch)
+
+
+def _split_field(field) -> list:
+    if isinstance(field, dict):
+        parts = {key: _split_field(value) for key, value in field.items()}
         return [dict(zip(parts, values)) for values in zip(*parts.values())]
-    return [batch[i : i + 1] for i in range(len(batch))]
+    return [field[i : i + 1] for i in range(len(field))]
 
 
 def _named_tensors(batches, prefix: str = ''):
@@ -189,12 +208,22 @@ def _named_tensors(batches, prefix: str = ''):
             yield from _named_tensors(value, f'{prefix}.{i}')
 
 
-def save_prior(path: str | Path, result: PriorResult, fingerprints: dict[str, str]) -> None:
-    """Write a result and what it was measured on as JSON; the file appears whole or not at all."""
+def save_prior(
+    path: str | Path,
+    result: PriorResult,
+    fingerprints: dict[str, str],
+    checkpoint: dict | None = None,
+) -> None:
+    """Write a result and what it was measured on as JSON; the file appears whole or not at all.
+
+    Args:
+        checkpoint (dict, optional): Path and SHA-256 of the file that the weights came from, to be
+            read by people; what counts are the ``fingerprints`` of the weights themselves.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    content = dict(fingerprints=fingerprints, **result.to_dict())
+    content = dict(checkpoint=checkpoint, fingerprints=fingerprints, **result.to_dict())
     temporary.write_text(json.dumps(content, indent=1))
     os.replace(temporary, path)
 

@@ -1,7 +1,7 @@
 """Backbones, heads, losses and the trackers made of them."""
 
 from . import pretrained
-from .backbones import CandidateElimination, DualBranch, OneStreamViT
+from .backbones import CandidateElimination, DualBranch, FastITPN, OneStreamViT
 from .data_preprocessor import TrackDataPreprocessor
 from .heads import CenterHead
 from .losses import TrackingLoss
@@ -12,6 +12,7 @@ __all__ = [
     'CandidateElimination',
     'CenterHead',
     'DualBranch',
+    'FastITPN',
     'OneStreamTracker',
     'OneStreamViT',
     'SRTrack',

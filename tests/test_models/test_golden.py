@@ -36,6 +36,21 @@ CASES = {
 }
 
 
+def assert_maps(out, golden, prefix=''):
+    for key in ('score_map', 'size_map', 'offset_map'):
+        expected = golden[prefix + key]
+        np.testing.assert_allclose(out[key].numpy(), expected, rtol=0, atol=2e-6, err_msg=key)
+    boxes = golden[f'{prefix}pred_boxes'][:, 0]
+    np.testing.assert_allclose(out['boxes'].numpy(), boxes, rtol=0, atol=2e-6)
+
+
+def assert_features(out, golden):
+    tokens = out['search_feature'].flatten(2).transpose(1, 2).numpy()
+    np.testing.assert_allclose(tokens[:, ::8, ::16], golden['feat_sub'], rtol=0, atol=5e-5)
+    np.testing.assert_allclose(tokens.mean((1, 2)), golden['feat_mean'], rtol=0, atol=1e-6)
+    return tokens
+
+
 @pytest.mark.parametrize('name', CASES)
 def test_outputs_equal_the_public_code(name, shared):
     case = CASES[name]
@@ -46,12 +61,53 @@ def test_outputs_equal_the_public_code(name, shared):
         out = model(rule_inputs(case['channels']), mode='tensor')
     golden = np.load(shared / f'golden/{name}.npz')
 
-    for key in ('score_map', 'size_map', 'offset_map'):
-        np.testing.assert_allclose(out[key].numpy(), golden[key], rtol=0, atol=2e-6, err_msg=key)
-    np.testing.assert_allclose(out['boxes'].numpy(), golden['pred_boxes'][:, 0], rtol=0, atol=2e-6)
-    tokens = out['search_feature'].flatten(2).transpose(1, 2).numpy()
-    np.testing.assert_allclose(tokens[:, ::8, ::16], golden['feat_sub'], rtol=0, atol=5e-5)
+    assert_maps(out, golden)
+    tokens = assert_features(out, golden)
     if name == 'ostrack256_ce':
         assert (np.abs(tokens).sum(-1) == 0).sum(1).tolist() == [
             sum(golden[f'ce_removed_{i}'].shape[1] for i in range(3))
         ] * 2
+
+
+def sutrack_inputs():
+    def draw(seed, *shape):
+        values = np.random.default_rng(seed).standard_normal(shape)
+        return torch.from_numpy(values).float()
+
+    boxes = [
+        [[0.25, 0.30, 0.50, 0.40], [0.33, 0.25, 0.20, 0.50]],
+        [[0.30, 0.25, 0.40, 0.50], [0.25, 0.25, 0.50, 0.50]],
+    ]
+    return dict(
+        template=draw(0, 2, 2, 6, 112, 112).transpose(0, 1),
+        template_box=torch.tensor(boxes).transpose(0, 1),
+        search=draw(1, 2, 6, 224, 224),
+        text=draw(2, 2, 1, 512),
+    )
+
+
+@pytest.fixture(scope='module')
+def sutrack(shared):
+    model = MODELS.build(
+        dict(
+            type='OneStreamTracker',
+            backbone=dict(type='FastITPN', template_size=112, search_size=224),
+            head=dict(type='CenterHead', in_channels=512),
+        )
+    ).eval()
+    weights = convert_state_dict(rule_state_dict(shared, 'sutrack224'), 'sutrack')
+    load_weights(model, weights, 'sutrack224')
+    return model
+
+
+@pytest.mark.parametrize('prefix', ['', 'notext_'])
+def test_sutrack_with_two_templates_and_with_and_without_text(sutrack, shared, prefix):
+    inputs = sutrack_inputs()
+    if prefix:
+        del inputs['text']
+    with torch.no_grad():
+        out = sutrack(inputs, mode='tensor')
+    with np.load(shared / 'golden/sutrack224.npz') as golden:
+        assert_maps(out, golden, prefix)
+        if not prefix:
+            assert_features(out, golden)

@@ -10,14 +10,7 @@ custom_hooks = [
             dataset=dict(
                 type='PairDataset',
                 sources=[
-                    dict(
-                        type='SequenceDataset',
-                        name='GOT-10k',
-                        data_root='{{$SRTRACK_DATA:data}}/GOT-10k/train',
-                        rgb='.',
-                        boxes='groundtruth.txt',
-                        modalities=('rgb',),
-                    )
+                    dict(type='GOT10k', data_root='{{$SRTRACK_DATA:data}}/GOT-10k', split='train')
                 ],
                 pairs_per_epoch=320,
                 pipeline=[

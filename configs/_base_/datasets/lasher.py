@@ -1,12 +1,8 @@
-# LasHeR (Li et al., TIP 2021): RGB `visible`, thermal `infrared`, boxes visible.txt.
-# train/ and test/ hold the sequences of the two lists that ship with it.
+# LasHeR: $SRTRACK_DATA/LasHeR with train/ and test/, or trainingsetList.txt and testingsetList.txt.
 _base_ = './pairs_128-256.py'
-data_root = '{{$SRTRACK_DATA:data}}/LasHeR'
-source = dict(
-    type='SequenceDataset', name='LasHeR', rgb='visible', aux='infrared', boxes='visible.txt'
-)
-train_dataloader = dict(dataset=dict(sources=[dict(source, data_root=f'{data_root}/train')]))
-val_dataloader = dict(dataset=dict(source=dict(source, data_root=f'{data_root}/test')))
+source = dict(type='LasHeR', data_root='{{$SRTRACK_DATA:data}}/LasHeR')
+train_dataloader = dict(dataset=dict(sources=[dict(source, split='train')]))
+val_dataloader = dict(dataset=dict(source=dict(source, split='test')))
 test_dataloader = val_dataloader
 val_evaluator = dict(protocol='lasher')
 test_evaluator = val_evaluator

@@ -13,4 +13,5 @@ optim_wrapper = dict(
     rank='histogram',
 )
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[24], gamma=0.1)]
+# With another total batch size B, auto_scale_lr.enable=True multiplies the learning rate by B / 192.
 auto_scale_lr = dict(enable=False, base_batch_size=192)

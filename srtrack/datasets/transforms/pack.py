@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
+from srtrack.datasets.crops import box_to_crop
 from srtrack.datasets.sequence import MODALITIES
 from srtrack.registry import TRANSFORMS
 from srtrack.structures import TrackDataSample
@@ -19,16 +21,25 @@ class PackPair(BaseTransform):
     and (C, H, H), modalities stacked in the order of
     :data:`~srtrack.datasets.sequence.MODALITIES`, and a
     :class:`~srtrack.structures.TrackDataSample` with ``gt_box``, ``sequence`` and ``dataset``.
+
+    Args:
+        template_box: Whether ``inputs`` gets the target's box in the template as well, for
+            backbones that tell its tokens apart (SUTrack): (4,) x, y, w, h as fractions of the
+            distance from the first to the last pixel.
     """
+
+    def __init__(self, template_box: bool = False) -> None:
+        self.template_box = template_box
 
     def transform(self, results: dict) -> dict:
         """Pack ``template``, ``search`` and ``gt_box``."""
         inputs = {
-            part: torch.from_numpy(
-                np.ascontiguousarray(_stack_channels(results[part]).transpose(2, 0, 1))
-            )
-            for part in ('template', 'search')
+            part: torch.from_numpy(_stack_planes(results[part])) for part in ('template', 'search')
         }
+        if self.template_box:
+            size = inputs['template'].shape[-1]
+            box = box_to_crop(results['template_box'], results['template_window'], size)
+            inputs['template_box'] = torch.from_numpy(box * size / (size - 1)).float()
         sample = TrackDataSample(
             metainfo=dict(sequence=results['sequence'].name, dataset=results['dataset']),
             gt_box=torch.from_numpy(results['gt_box']).float(),
@@ -70,6 +81,18 @@ class PackFrame(BaseTransform):
         return dict(inputs=dict(frame=frame), data_samples=sample)
 
 
+def _stack_planes(pictures: dict[str, np.ndarray]) -> np.ndarray:
+    # Split in place: many times faster than a transposed copy.
+    pictures = _in_order(pictures)
+    planes = np.empty((3 * len(pictures), *pictures[0].shape[:2]), np.uint8)
+    for i, picture in enumerate(pictures):
+        cv2.split(picture, list(planes[3 * i : 3 * i + 3]))
+    return planes
+
+
 def _stack_channels(pictures: dict[str, np.ndarray]) -> np.ndarray:
-    ordered = [pictures[modality] for modality in MODALITIES if modality in pictures]
-    return np.ascontiguousarray(np.concatenate(ordered, axis=2))
+    return np.concatenate(_in_order(pictures), axis=2)
+
+
+def _in_order(pictures: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [pictures[modality] for modality in MODALITIES if modality in pictures]

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import is_model_wrapper
 
-from srtrack.models.pretrained import load_weights
+from srtrack.models.pretrained import describe_source, load_weights, split_source
 from srtrack.registry import HOOKS
 
 
@@ -22,6 +22,7 @@ class PortableCheckpointHook(Hook):
       buffers again after loading.
     - Every entry of a checkpoint must find its place in the model and the other way round;
       MMEngine by itself goes on with a warning and random weights.
+    - The log says which file it was, by its SHA-256.
 
     Args:
         strict (bool): Refuse checkpoints that do not fit exactly. ``False`` restores MMEngine's
@@ -52,7 +53,11 @@ class PortableCheckpointHook(Hook):
                 (name, HistoryBuffer(*value) if isinstance(value, list) else value)
                 for name, value in hub['log_scalars'].items()
             )
+        source = runner._load_from or ''
+        described = describe_source(source)
+        if described and split_source(source)[0] is None:  # families log theirs while they convert
+            runner.logger.info(f'{source}: SHA-256 {described["sha256"]}')
         if self.strict:
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            source = runner._load_from or 'the checkpoint'
-            load_weights(model, checkpoint.get('state_dict', checkpoint), source)
+            content = checkpoint.get('state_dict', checkpoint)
+            load_weights(model, content, source or 'the checkpoint')

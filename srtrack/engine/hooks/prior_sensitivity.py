@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from srtrack.engine.prior_pass import PriorPass, load_prior, load_source_batches, save_prior
+from srtrack.models.pretrained import describe_source
 from srtrack.registry import ESTIMATORS, HOOKS
 
 
@@ -57,7 +58,8 @@ class PriorSensitivityHook(Hook):
             raise ValueError(
                 'PriorSensitivityHook needs source_dataloader, or a cache with trust_cache=True'
             )
-        self.estimator = ESTIMATORS.build(estimator)
+        # Ours alone: another project's default scope has no estimators, and MMEngine says so.
+        self.estimator = ESTIMATORS.build(dict(estimator, _scope_='srtrack'))
         self.source_dataloader = source_dataloader
         self.num_batches = num_batches
         self.cache = cache
@@ -91,12 +93,14 @@ class PriorSensitivityHook(Hook):
                 'sensitivity means nothing. Give it pre-trained weights'
             )
         prior_pass = PriorPass(model, wrapper.regularized_parameters(model))
-        result, fingerprints = self.run(prior_pass, runner.logger)
+        checkpoint = describe_source(runner._load_from or '')
+        result, fingerprints = self.run(prior_pass, runner.logger, checkpoint)
         wrapper.set_prior(model, prior_pass.inherit(result))
         if is_main_process():
-            save_prior(osp.join(runner.work_dir, 'prior_sensitivity.json'), result, fingerprints)
+            path = osp.join(runner.work_dir, 'prior_sensitivity.json')
+            save_prior(path, result, fingerprints, checkpoint)
 
-    def run(self, prior_pass: PriorPass, logger):
+    def run(self, prior_pass: PriorPass, logger, checkpoint: dict | None = None):
         """Result and fingerprints, from the cache where there is one."""
         if self.cache and self.trust_cache and osp.isfile(self.cache):
             logger.info(f'Prior sensitivity is read from {self.cache}, unchecked')
@@ -113,7 +117,7 @@ class PriorSensitivityHook(Hook):
         )
         result = prior_pass.measure(self.estimator, batches, self.seed)
         if self.cache and is_main_process():
-            save_prior(self.cache, result, fingerprints)
+            save_prior(self.cache, result, fingerprints, checkpoint)
         return result, fingerprints
 
 

@@ -52,13 +52,19 @@ class DualBranch(BaseModule):
         self.search_size = self.rgb.search_size
         self.in_channels = 2 * self.rgb.in_channels
         self.embed_dims = self.rgb.embed_dims
+        self.num_templates = getattr(self.rgb, 'num_templates', 1)
+        self.uses_template_box = getattr(self.rgb, 'uses_template_box', False)
         self._register_load_state_dict_pre_hook(self._expand_one_stream)
 
-    def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        """Pictures (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n)."""
+    def forward(self, template: Tensor, search: Tensor, **context) -> Tensor:
+        """Pictures (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n).
+
+        What else the branch's ``embed`` takes (``context``) goes to both branches; with several
+        templates ``template`` is (B, T, 2C, h, h).
+        """
         split = self.rgb.in_channels
-        rgb = self.rgb.embed(template[:, :split], search[:, :split])
-        aux = self.aux.embed(template[:, split:], search[:, split:])
+        rgb = self.rgb.embed(template[..., :split, :, :], search[:, :split], **context)
+        aux = self.aux.embed(template[..., split:, :, :], search[:, split:], **context)
         for i, (rgb_block, aux_block) in enumerate(zip(self.rgb.blocks, self.aux.blocks)):
             rgb, aux = rgb_block(rgb), aux_block(aux)
             if str(i) in self.fusion:

@@ -24,7 +24,8 @@ class OneStreamViT(BaseModule):
     checkpoints fit by name.
 
     Anything that offers ``embed``, ``blocks``, ``norm`` and ``search_tokens`` as this class does is
-    a one-stream backbone and can become a branch of :class:`DualBranch`.
+    a one-stream backbone and can become a branch of :class:`DualBranch`. What else ``embed`` takes,
+    it takes by keyword; see :class:`FastITPN` for a backbone that asks for more than two pictures.
 
     Args:
         template_size (int): Side of the template in pixels.
@@ -36,6 +37,8 @@ class OneStreamViT(BaseModule):
         num_heads (int): Attention heads in a block.
         mlp_ratio (float): Hidden width of a block's MLP over D.
         drop_path_rate (float): Stochastic depth; grows linearly from 0 to this rate over the blocks.
+        temporal_embed (bool): Add one more embedding to all template tokens and another to all
+            search tokens, as DropTrack does (Wu et al., "DropMAE", CVPR 2023).
         candidate_elimination (dict, optional): Arguments of :class:`CandidateElimination`. Search
             tokens that the template attends least to are dropped on the way. Default: all stay.
         init_cfg (dict, optional): MMEngine's initialisation config.
@@ -52,6 +55,7 @@ class OneStreamViT(BaseModule):
         num_heads: int = 12,
         mlp_ratio: float = 4.0,
         drop_path_rate: float = 0.0,
+        temporal_embed: bool = False,
         candidate_elimination: dict | None = None,
         init_cfg: dict | None = None,
     ):
@@ -70,6 +74,10 @@ class OneStreamViT(BaseModule):
         self.patch_embed = PatchEmbed(None, patch_size, in_channels, embed_dims)
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.num_template, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.num_search, embed_dims))
+        self.temporal_embed = temporal_embed
+        if temporal_embed:
+            self.temporal_pos_embed_z = nn.Parameter(torch.zeros(1, 1, embed_dims))
+            self.temporal_pos_embed_x = nn.Parameter(torch.zeros(1, 1, embed_dims))
         norm_layer = partial(nn.LayerNorm, eps=1e-6)
         self.blocks = nn.ModuleList(
             Block(
@@ -100,13 +108,11 @@ class OneStreamViT(BaseModule):
 
     def embed(self, template: Tensor, search: Tensor) -> Tensor:
         """Pictures (B, C, h, h) and (B, C, H, H) to tokens (B, N, D), template tokens first."""
-        return torch.cat(
-            [
-                self.patch_embed(template) + self.pos_embed_z,
-                self.patch_embed(search) + self.pos_embed_x,
-            ],
-            dim=1,
-        )
+        z = self.patch_embed(template) + self.pos_embed_z
+        x = self.patch_embed(search) + self.pos_embed_x
+        if self.temporal_embed:
+            z, x = z + self.temporal_pos_embed_z, x + self.temporal_pos_embed_x
+        return torch.cat([z, x], dim=1)
 
     def search_tokens(self, tokens: Tensor) -> Tensor:
         """The search part of tokens (B, N, D) as a map (B, D, n, n)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import torch
@@ -12,12 +13,19 @@ from torch import Tensor, nn
 from srtrack.datasets.crops import box_from_crop, clip_box, crop, target_window
 from srtrack.models.data_preprocessor import TrackDataPreprocessor
 from srtrack.models.heads import hann_window
+from srtrack.models.pretrained import load_weights, read_checkpoint
 from srtrack.registry import MODELS
 
 from .state import TrackState
+from .templates import TemplateUpdate, template_box
 
 DEFAULT_TEST_CFG = dict(
-    template_factor=2.0, search_factor=4.0, window=True, margin=10, size_momentum=0.0
+    template_factor=2.0,
+    search_factor=4.0,
+    window=True,
+    margin=10,
+    size_momentum=0.0,
+    template_update=None,
 )
 
 
@@ -26,7 +34,8 @@ class BaseTracker(BaseModel):
 
     Args:
         backbone (dict | nn.Module): Maps (template, search) to search features; has
-            ``template_size``, ``search_size`` and ``in_channels``.
+            ``template_size``, ``search_size`` and ``in_channels``. One with ``num_templates`` > 1
+            takes as many templates; one with ``uses_template_box`` takes the target's box in them.
         head (dict | nn.Module): See :class:`CenterHead`.
         frozen (Sequence[str]): Regular expressions, matched from the start of parameter names.
             Parameters that match any of them are not trained, and modules of which all parameters
@@ -35,12 +44,15 @@ class BaseTracker(BaseModel):
             sqrt(w h) of the box), ``window`` (weight the score map with a Hann window), ``margin``
             (pixels of the box that always stay inside the picture), ``size_momentum`` (share of the
             previous width and height in the new ones, in [0, 1); 0 is OSTrack's protocol, more keeps
-            a weak tracker's search window from running away).
+            a weak tracker's search window from running away), ``template_update`` (arguments of
+            :class:`~srtrack.models.trackers.templates.TemplateUpdate`, for backbones with several
+            templates; None keeps the first).
         data_preprocessor (dict, optional): Default: :class:`TrackDataPreprocessor`.
         init_cfg (dict, optional): MMEngine's initialisation config.
 
     Raises:
-        ValueError: A pattern in ``frozen`` matches no parameter, or a key of ``test_cfg`` is unknown.
+        ValueError: A pattern in ``frozen`` matches no parameter, a key of ``test_cfg`` is unknown,
+            or ``template_update`` is set for a backbone with one template.
     """
 
     def __init__(
@@ -62,6 +74,13 @@ class BaseTracker(BaseModel):
                 f'allowed: {", ".join(DEFAULT_TEST_CFG)}'
             )
         self.test_cfg = {**DEFAULT_TEST_CFG, **(test_cfg or {})}
+        self.num_templates = getattr(self.backbone, 'num_templates', 1)
+        update = self.test_cfg['template_update']
+        if update and self.num_templates == 1:
+            raise ValueError(
+                'test_cfg.template_update needs a backbone with several templates (num_templates)'
+            )
+        self.template_update = TemplateUpdate(**update) if update else None
         self._states: dict[tuple[str, str], TrackState] = {}
         self._frozen_modules = self._freeze(frozen)
 
@@ -81,6 +100,19 @@ class BaseTracker(BaseModel):
                 modules.append(module)
         return modules
 
+    def init_weights(self) -> None:
+        """Initialise as ``init_cfg`` says; a checkpoint there has to fit as one of ``load_from`` does.
+
+        MMEngine by itself goes on with a warning, and random weights, where it does not.
+        """
+        cfgs = [self.init_cfg] if isinstance(self.init_cfg, dict) else list(self.init_cfg or ())
+        whole = [cfg for cfg in cfgs if cfg['type'] == 'Pretrained' and not cfg.get('prefix')]
+        init_cfg, self.init_cfg = self.init_cfg, [cfg for cfg in cfgs if cfg not in whole]
+        super().init_weights()
+        self.init_cfg = init_cfg
+        for cfg in whole:
+            load_weights(self, read_checkpoint(cfg['checkpoint']), cfg['checkpoint'])
+
     def train(self, mode: bool = True) -> BaseTracker:
         """Set training mode, except for frozen modules, which stay in eval mode."""
         super().train(mode)
@@ -92,18 +124,19 @@ class BaseTracker(BaseModel):
         """One of three modes, as MMEngine calls them.
 
         - ``tensor``: ``inputs`` has ``template`` (B, C, h, h) and ``search`` (B, C, H, H), float and
-          normalised. Returns a dict with ``boxes`` (B, 4) cx, cy, w, h in [0, 1] (no window),
-          ``score_map`` (B, 1, n, n), ``size_map`` and ``offset_map`` (B, 2, n, n) and
-          ``search_feature`` (B, D, n, n).
+          normalised, and what else the backbone takes. Returns a dict with ``boxes`` (B, 4) cx,
+          cy, w, h in [0, 1] (no window), ``score_map`` (B, 1, n, n), ``size_map`` and
+          ``offset_map`` (B, 2, n, n) and ``search_feature`` (B, D, n, n).
         - ``loss``: the same inputs; ``data_samples`` have ``gt_box``. Returns the losses of Eq. 16.
         - ``predict``: ``inputs['frame']`` is a list of full frames (H, W, C) uint8, one of each of B
-          sequences; see :meth:`predict`. Returns the data samples with ``pred_box``, ``pred_score``.
+          sequences; see :meth:`predict`. Returns the data samples with ``pred_box``, ``pred_score``
+          and ``pred_time``.
         """
         if mode == 'predict':
             return self.predict(inputs['frame'], data_samples)
         if mode not in ('tensor', 'loss'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
-        feature = self.backbone(inputs['template'], inputs['search'])
+        feature = self.backbone(**inputs)
         if mode == 'loss':
             targets = torch.stack([sample.gt_box for sample in data_samples])
             return self.head.loss(feature, targets)
@@ -116,12 +149,19 @@ class BaseTracker(BaseModel):
 
         A sample whose meta information has ``init`` starts its sequence from ``gt_box``; frames
         before that one get a NaN box. The state is dropped after the sequence's last frame.
+
+        ``pred_time`` is the time of a frame in seconds, from the picture in memory to the box, as
+        pytracking measures it. Frames that are tracked together share their time equally: it is
+        that of the batch divided by their number. Frames before the first box have 0.
         """
         tracked = []
         for frame, sample in zip(frames, data_samples):
             key = (sample.dataset, sample.sequence)
+            sample.pred_time = 0.0
             if sample.init:
+                start = time.perf_counter()
                 self._states[key] = self.initialize(_as_array(frame), sample.gt_box)
+                sample.pred_time = time.perf_counter() - start
                 sample.pred_box, sample.pred_score = np.array(sample.gt_box, dtype=float), 1.0
             elif key in self._states:
                 tracked.append((key, _as_array(frame), sample))
@@ -129,9 +169,12 @@ class BaseTracker(BaseModel):
                 sample.pred_box, sample.pred_score = np.full(4, np.nan), 0.0
         if tracked:
             keys, arrays, samples = zip(*tracked)
+            start = time.perf_counter()
             scores = self.track([self._states[key] for key in keys], arrays)
+            seconds = (time.perf_counter() - start) / len(samples)
             for key, sample, score in zip(keys, samples, scores):
                 sample.pred_box, sample.pred_score = self._states[key].box, score
+                sample.pred_time = seconds
         for sample in data_samples:
             if sample.frame_index == sample.num_frames - 1:
                 self._states.pop((sample.dataset, sample.sequence), None)
@@ -146,20 +189,30 @@ class BaseTracker(BaseModel):
         self._check_channels(frame)
         box = np.array(box, dtype=np.float64)
         window = target_window(box, self.test_cfg['template_factor'])
-        template = crop(frame, window, self.backbone.template_size)
-        return TrackState(self._normalize([template])[0], box)
+        size = self.backbone.template_size
+        template = self._normalize([crop(frame, window, size)])
+        boxes = template.new_tensor(template_box(box, window, size)).expand(self.num_templates, -1)
+        return TrackState(template.expand(self.num_templates, -1, -1, -1), boxes, box)
 
     @torch.no_grad()
     def track(self, states: list[TrackState], frames) -> list[float]:
         """Find each state's target in its frame (H, W, C) uint8; updates the boxes of the states.
 
         Returns the confidence of each, in [0, 1].
+
+        What steps beside a state does not move its box: on CPUs not by a bit where their matrix
+        products round each row alike whatever the number of rows (the MKL and oneDNN of x86-64
+        do), elsewhere, as on GPUs, by the rounding of kernels that are chosen by batch size.
         """
         size = self.backbone.search_size
         windows = [target_window(state.box, self.test_cfg['search_factor']) for state in states]
         crops = [crop(frame, window, size) for frame, window in zip(frames, windows)]
-        template = torch.stack([state.template for state in states])
-        maps = self.head(self.backbone(template, self._normalize(crops)))
+        feature = self.backbone(**self._templates(states), search=self._normalize(crops))
+        if len(states) == 1 and feature.device.type == 'cpu':
+            # PyTorch convolves a batch of one, and another layout, by code that rounds otherwise.
+            feature = feature.repeat(2, 1, 1, 1)
+        feature = feature.contiguous(memory_format=torch.channels_last)
+        maps = self.head(feature)
         weight = None
         if self.test_cfg['window']:
             score_map = maps['score_map']
@@ -168,7 +221,21 @@ class BaseTracker(BaseModel):
         for state, frame, window, box in zip(states, frames, windows, boxes.double().cpu().numpy()):
             found = self._damp_size(box_from_crop(box, window, size), state.box)
             state.box = clip_box(found, *frame.shape[:2], self.test_cfg['margin'])
-        return scores.tolist()
+            state.age += 1
+        scores = scores[: len(states)].tolist()
+        if self.template_update:
+            for state, frame, score in zip(states, frames, scores):
+                if self.template_update.is_due(state, score):
+                    self.template_update.apply(state, self.initialize(frame, state.box))
+        return scores
+
+    def _templates(self, states: list[TrackState]) -> dict[str, Tensor]:
+        """The backbone's arguments that the states remember; one template comes without T."""
+        inputs = dict(template=torch.stack([state.templates for state in states]).squeeze(1))
+        if getattr(self.backbone, 'uses_template_box', False):
+            boxes = torch.stack([state.template_boxes for state in states])
+            inputs['template_box'] = boxes.squeeze(1)
+        return inputs
 
     def _damp_size(self, found: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """``found`` (x, y, w, h) with its centre kept and its size drawn towards ``previous``."""

@@ -13,9 +13,15 @@ class TrackState:
     """Memory of one target between frames.
 
     Attributes:
-        template (Tensor): (C, h, h) normalised crop of the first frame.
+        templates (Tensor): (T, C, h, h) normalised crops: the target as it was given, then later
+            ones, oldest first. Until there are T of them the first stands in.
+        template_boxes (Tensor): (T, 4) x, y, w, h of the target in each of them, see
+            :func:`srtrack.models.trackers.templates.template_box`.
         box (ndarray): (4,) float64 latest x, y, w, h in pixels of the full frame.
+        age (int): Frames tracked since the target was given.
     """
 
-    template: Tensor
+    templates: Tensor
+    template_boxes: Tensor
     box: np.ndarray
+    age: int = 0

@@ -1,0 +1,3 @@
+# OSTrack-B384: template 192, search region 384.
+_base_ = './ostrack-b256.py'
+model = dict(backbone=dict(template_size=192, search_size=384))

@@ -1,0 +1,32 @@
+# SUTrack-B224 (Chen et al., AAAI 2025): Fast-iTPN-B on RGB and auxiliary picture as one of six channels,
+# with two templates, a class token and a text token.
+model = dict(
+    type='OneStreamTracker',
+    backbone=dict(
+        type='FastITPN',
+        template_size=112,
+        search_size=224,
+        in_channels=6,
+        patch_channels=6,
+        embed_dims=512,
+        stem_depths=(3, 3),
+        depth=24,
+        num_heads=8,
+        mlp_ratio=3.0,
+        drop_path_rate=0.1,
+        init_values=0.1,
+        num_templates=2,
+        text_token=True,
+    ),
+    head=dict(
+        type='CenterHead',
+        in_channels=512,
+        channels=256,
+        loss=dict(type='TrackingLoss', cls_weight=1.0, iou_weight=2.0, l1_weight=5.0),
+    ),
+    test_cfg=dict(
+        template_factor=2.0,
+        search_factor=4.0,
+        template_update=dict(interval=25, threshold=0.7),
+    ),
+)

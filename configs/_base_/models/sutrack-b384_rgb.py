@@ -1,0 +1,7 @@
+# SUTrack-B384 on one picture, which it sees twice as its authors' code shows it RGB video, with one
+# template and without text: 721 tokens.
+_base_ = './sutrack-b384.py'
+model = dict(
+    backbone=dict(in_channels=3, num_templates=1, text_token=False),
+    test_cfg=dict(template_update=None),
+)

@@ -1,0 +1,14 @@
+# SRTrack over DropTrack-B384 on LasHeR. Table II: SR 58.8, PR 73.6; on RGBT234 MSR 66.7, MPR 89.1.
+# bash tools/dist_train.sh configs/srtrack/srtrack_droptrack-b384_lasher.py 8 \
+#     --cfg-options load_from=droptrack:DropTrack_k700_800E_alldata.pth.tar
+# bash tools/dist_test.sh configs/srtrack/srtrack_droptrack-b384_lasher.py CHECKPOINT 8 --out results
+# Prior sensitivity is measured on GOT-10k; custom_hooks.0.cache=FILE.json keeps it for the next run.
+_base_ = [
+    '../_base_/models/srtrack_droptrack-b384.py',
+    '../_base_/datasets/lasher.py',
+    '../_base_/datasets/pairs_192-384_droptrack.py',
+    '../_base_/datasets/got10k-prior_192-384_droptrack.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw.py',
+]
+train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))

@@ -1,0 +1,14 @@
+# SRTrack over DropTrack-B384 on VisEvent. Table I: SR 63.0, PR 80.3.
+# bash tools/dist_train.sh configs/srtrack/srtrack_droptrack-b384_visevent.py 8 \
+#     --cfg-options load_from=droptrack:DropTrack_k700_800E_alldata.pth.tar
+# bash tools/dist_test.sh configs/srtrack/srtrack_droptrack-b384_visevent.py CHECKPOINT 8 --out results
+# Prior sensitivity is measured on GOT-10k; custom_hooks.0.cache=FILE.json keeps it for the next run.
+_base_ = [
+    '../_base_/models/srtrack_droptrack-b384.py',
+    '../_base_/datasets/visevent.py',
+    '../_base_/datasets/pairs_192-384_droptrack.py',
+    '../_base_/datasets/got10k-prior_192-384_droptrack.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw.py',
+]
+train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))

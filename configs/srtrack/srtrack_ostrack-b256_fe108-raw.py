@@ -1,0 +1,9 @@
+# Start from OSTrack's weights: --cfg-options load_from=ostrack:OSTrack_ep0300.pth.tar
+# Prior sensitivity is measured on GOT-10k; custom_hooks.0.cache=FILE.json keeps it for the next run.
+_base_ = [
+    '../_base_/models/srtrack_ostrack-b256.py',
+    '../_base_/datasets/fe108-raw.py',
+    '../_base_/datasets/got10k-prior.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw.py',
+]

@@ -1,0 +1,40 @@
+"""Other people's checkpoints: read safely, renamed to our names, checked against the model.
+
+``load_from='ostrack:path/to/OSTrack_ep0300.pth.tar'`` works wherever MMEngine takes a checkpoint:
+each family in :data:`FAMILIES` is a prefix of its checkpoint loader. A new family is one file in
+``families/`` and a name in its table.
+"""
+
+from .conversion import ConversionReport, Family, convert, find_missing
+from .families import FAMILIES
+from .loading import (
+    check_checkpoint,
+    convert_state_dict,
+    describe_source,
+    load_weights,
+    read_checkpoint,
+    split_source,
+)
+from .reading import CheckpointError, read_foreign_checkpoint, sha256
+from .writing import WEIGHTS, publish_checkpoint, published_content, write_checkpoint
+
+__all__ = [
+    'FAMILIES',
+    'WEIGHTS',
+    'CheckpointError',
+    'ConversionReport',
+    'Family',
+    'check_checkpoint',
+    'convert',
+    'describe_source',
+    'convert_state_dict',
+    'find_missing',
+    'load_weights',
+    'publish_checkpoint',
+    'published_content',
+    'read_checkpoint',
+    'read_foreign_checkpoint',
+    'sha256',
+    'split_source',
+    'write_checkpoint',
+]

@@ -1,0 +1,107 @@
+"""Reading other people's checkpoints without running what is pickled in them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickletools
+import tarfile
+import zipfile
+from collections import OrderedDict
+
+import torch
+from torch import Tensor
+
+#: Code of the pytracking family, and a dict with attributes that some of it pickles.
+_HARMLESS = ('lib.', 'easydict.EasyDict')
+#: What tensors and their containers are pickled by; the unpickler of PyTorch judges each of these.
+_TENSORS = ('torch.', 'collections.OrderedDict', '_codecs.encode')
+#: A file of torch < 1.6 is a row of pickles; the fourth one holds the object.
+_LEGACY_PICKLES = 4
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read safely, or does not fit the model."""
+
+
+def read_foreign_checkpoint(path: str, map_location='cpu') -> dict[str, Tensor]:
+    """Read a training checkpoint of the pytracking family without running its pickled code.
+
+    Such files hold, beside the tensors, objects of classes ``lib.train.admin...`` that exist only
+    in their authors' repositories. These become plain dicts; a file that asks for anything else
+    than them and tensors is refused. Both the zip files of torch >= 1.6 and the bare pickles before
+    it are read, archives of type tar are not (``.pth.tar`` is a name only).
+
+    Returns:
+        dict: The network's state dict (entry ``net``, or the file itself if it is one).
+
+    Raises:
+        CheckpointError: The file is missing, is no checkpoint, or asks for code to be run.
+    """
+    if not os.path.isfile(path):
+        raise CheckpointError(f'no checkpoint at {path}')
+    try:
+        stand_ins = [_stand_in(name) for name in _foreign_names(path)]
+        with torch.serialization.safe_globals(stand_ins):
+            content = torch.load(path, map_location=map_location, weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f'{path} is not a checkpoint that can be read: {reason}') from error
+    state_dict = content.get('net', content) if isinstance(content, dict) else None
+    if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
+        raise CheckpointError(f"{path} holds no state dict, neither as entry 'net' nor by itself")
+    return dict(state_dict)
+
+
+def _foreign_names(path: str) -> list[str]:
+    """Names of the classes that a file pickles beside tensors, all of them known and harmless."""
+    if zipfile.is_zipfile(path):
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    elif tarfile.is_tarfile(path):
+        raise CheckpointError(
+            f'{path} is a tar archive, which PyTorch no longer reads safely: '
+            'unpack it and give the checkpoint in it'
+        )
+    else:
+        names = _names_in_legacy_file(path)
+    refused = sorted(name for name in names if not name.startswith(_HARMLESS))
+    if refused:
+        raise CheckpointError(
+            f'{path} was refused: loading it would run {", ".join(refused)}. '
+            'Ask its author for a file that holds tensors only'
+        )
+    return names
+
+
+def _names_in_legacy_file(path: str) -> list[str]:
+    """As :func:`torch.serialization.get_unsafe_globals_in_checkpoint`; looks, and runs nothing."""
+    names = set()
+    with open(path, 'rb') as file:
+        for _ in range(_LEGACY_PICKLES):
+            for opcode, argument, _ in pickletools.genops(file):
+                if opcode.name == 'GLOBAL':
+                    names.add(argument.replace(' ', '.', 1))
+    return sorted(name for name in names if not name.startswith(_TENSORS))
+
+
+class _StandIn:
+    """Takes any arguments and comes as a dict, which takes the items and attributes of any object."""
+
+    def __new__(cls, *args, **kwargs) -> OrderedDict:
+        return OrderedDict()
+
+
+def _stand_in(name: str) -> type:
+    module, _, qualname = name.rpartition('.')
+    return type(qualname, (_StandIn,), {'__module__': module, '__qualname__': qualname})
+
+
+def sha256(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for chunk in iter(lambda: file.read(1 << 20), b''):
+            digest.update(chunk)
+    return digest.hexdigest()

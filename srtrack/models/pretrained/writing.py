@@ -1,0 +1,82 @@
+"""Checkpoints of ours as files to keep: written whole or not at all, named by what is in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .reading import CheckpointError, sha256
+
+#: Which weights of a checkpoint with an exponential moving average are published.
+WEIGHTS = ('ema', 'raw')
+_EMA_PREFIX = 'module.'
+
+
+def write_checkpoint(content: dict, path: str | Path) -> str:
+    """Write a checkpoint through a temporary file beside it; the same content gives the same bytes.
+
+    Returns:
+        str: SHA-256 of the file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        with open(temporary, 'wb') as file:  # a name would go into the file, and into its hash
+            torch.save(content, file)
+        digest = sha256(str(temporary))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return digest
+
+
+def published_content(checkpoint: dict, weights: str | None = None) -> dict:
+    """What of a training checkpoint of ours is worth publishing: the weights and ``meta``.
+
+    With MMEngine's ``EMAHook``, ``state_dict`` holds the average and ``ema_state_dict`` the weights
+    that were averaged.
+
+    Args:
+        weights (str, optional): ``ema`` or ``raw``. Default: the average if there is one.
+
+    Raises:
+        CheckpointError: It holds no weights, or no average though that was asked for.
+    """
+    state_dict: dict[str, Tensor] | None = checkpoint.get('state_dict')
+    if not state_dict:
+        raise CheckpointError("the checkpoint has no entry 'state_dict'")
+    swapped = checkpoint.get('ema_state_dict')
+    if weights == 'ema' and swapped is None:
+        raise CheckpointError('the checkpoint has no moving average (it was made without EMAHook)')
+    if weights == 'raw' and swapped is not None:
+        raw = {
+            name[len(_EMA_PREFIX) :]: value
+            for name, value in swapped.items()
+            if name.startswith(_EMA_PREFIX)
+        }
+        state_dict = {**state_dict, **raw}
+    # Copies, because a view of a larger storage would be saved with all of it.
+    state_dict = {name: value.detach().clone() for name, value in state_dict.items()}
+    return dict(state_dict=state_dict, meta=checkpoint.get('meta', {}))
+
+
+def publish_checkpoint(content: dict, path: str | Path) -> Path:
+    """Write a checkpoint as ``<name>-<first 8 digits of its SHA-256>.pth``, as OpenMMLab names them.
+
+    Args:
+        path: ``<folder>/<name>.pth``.
+
+    Returns:
+        Path: The file.
+    """
+    path = Path(path)
+    stem = path.name[: -len('.pth')] if path.name.endswith('.pth') else path.name
+    unnamed = path.with_name(f'.{stem}.{os.getpid()}.pth')
+    digest = write_checkpoint(content, unnamed)
+    final = path.with_name(f'{stem}-{digest[:8]}.pth')
+    os.replace(unnamed, final)
+    return final

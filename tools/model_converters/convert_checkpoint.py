@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Rewrite other people's checkpoints in our names: convert_checkpoint.py FAMILY SRC DST.
+
+Every entry of SRC is accounted for. The last line of the output is a summary as JSON; the command
+fails, and writes nothing, if an entry is unknown or one of the model's is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from dataclasses import asdict
+
+from srtrack.apis.cli import run_command
+from srtrack.models.pretrained import (
+    FAMILIES,
+    CheckpointError,
+    ConversionReport,
+    convert,
+    find_missing,
+    read_foreign_checkpoint,
+    sha256,
+    write_checkpoint,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('family', metavar='FAMILY', choices=FAMILIES, help=', '.join(FAMILIES))
+    parser.add_argument('src', metavar='SRC', help="the authors' file, such as *.pth.tar")
+    parser.add_argument('dst', metavar='DST', help='where the converted checkpoint goes')
+    parser.add_argument('--report', metavar='FILE.json', help='every entry and what became of it')
+    return parser.parse_args()
+
+
+def print_report(report: ConversionReport) -> None:
+    """Every entry that is not simply renamed, by reason."""
+    by_reason = defaultdict(list)
+    for name, reason in report.ignored.items():
+        by_reason[reason].append(name)
+    print(f'{len(report.mapped)} entries mapped')
+    for reason, names in by_reason.items():
+        print(f'{len(names)} ignored: {reason}: {", ".join(names)}')
+    for name in report.missing:
+        print(f'missing: {name}')
+
+
+def main() -> None:
+    args = parse_args()
+    family = FAMILIES[args.family]
+    try:
+        converted, report = convert(read_foreign_checkpoint(args.src), family)
+        report.missing = find_missing(converted, family)
+    except CheckpointError as error:
+        message = str(error)
+        raise CheckpointError(
+            message if args.src in message else f'{args.src}: {message}'
+        ) from None
+    print_report(report)
+    if args.report:
+        with open(args.report, 'w') as file:
+            json.dump(asdict(report), file, indent=1)
+    if report.missing:
+        raise CheckpointError(
+            f'{args.src} is no whole tracker: {len(report.missing)} entries are missing, '
+            f'such as {report.missing[0]}'
+        )
+    source = dict(family=args.family, source=args.src, source_sha256=sha256(args.src))
+    digest = write_checkpoint(dict(state_dict=converted, meta=source), args.dst)
+    counts = dict(mapped=len(report.mapped), ignored=len(report.ignored), missing=0)
+    print(json.dumps({**source, **counts, 'out': args.dst, 'sha256': digest}))
+
+
+if __name__ == '__main__':
+    run_command(main)
