@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,49 @@ from srtrack.evaluation.results import ResultFileError, read_lines, read_table, 
 _UNSUPERVISED = ('', 'rgbd-unsupervised', 'unsupervised')
 _MULTISTART = ('', 'baseline')
 
+#: Kinds of regions in a binary trajectory: a code in place of a box, and a box.
+_SPECIAL, _RECTANGLE = 0, 1
+
 
 def read_vot_boxes(path: str | os.PathLike) -> np.ndarray:
     """Boxes of a trajectory: (T, 4) float64; NaN where a row is a code instead of a box.
 
     The toolkit writes a single number in place of a box where there is none (1 where the tracker
-    was initialised) and ``nan`` where the target is absent.
+    was initialised) and ``nan`` where the target is absent. A file ``.bin`` is the toolkit's binary
+    format (its default), anything else is text.
 
     Raises:
         ResultFileError: The file is missing, empty, or a row is neither a box nor a code.
     """
+    return _read_binary(Path(path)) if Path(path).suffix == '.bin' else _read_text(path)
+
+
+def _read_binary(path: Path) -> np.ndarray:
+    """Little endian: version (int16), rows (uint32), then for each a byte and what it stands for."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultFileError(f'{path}: cannot be read ({error})') from None
+    try:
+        version, count = struct.unpack_from('<hI', content)
+        if version != 1 or not count:
+            raise ResultFileError(f'{path}: not a binary trajectory of the VOT toolkit, or empty')
+        boxes, offset = np.full((count, 4), np.nan), struct.calcsize('<hI')
+        for index in range(count):
+            kind = content[offset]
+            if kind == _RECTANGLE:
+                boxes[index] = struct.unpack_from('<4f', content, offset + 1)
+            elif kind != _SPECIAL:
+                raise ResultFileError(f'{path}: row {index + 1} is a mask or polygon, not a box')
+            offset += struct.calcsize('<B4f' if kind == _RECTANGLE else '<BI')
+    except (struct.error, IndexError):
+        raise ResultFileError(f'{path}: cut off') from None
+    if offset > len(content):
+        raise ResultFileError(f'{path}: cut off')
+    return boxes
+
+
+def _read_text(path: str | os.PathLike) -> np.ndarray:
     rows = [line.split() for line in read_lines(path)]
     while rows and not rows[-1]:
         rows.pop()
@@ -65,14 +99,14 @@ def read_vot_track(folder: str | os.PathLike, sequence: str) -> tuple[Track, Pat
     """Track with confidences of an unsupervised run, and the file that it came from.
 
     Taken from ``<sequence>.txt`` with ``<sequence>_score.txt`` or ``<sequence>_confidence.value``,
-    or from the toolkit's ``[rgbd-unsupervised/]<sequence>/<sequence>_001.txt``.
+    or from the toolkit's ``[rgbd-unsupervised/]<sequence>/<sequence>_001.{txt,bin}``.
 
     Raises:
         ResultFileError: A file is missing or malformed, or the two differ in length.
     """
     folder = Path(folder)
     boxes_path, scores_path = result_paths(folder, sequence)
-    nested = [folder / name / sequence / f'{sequence}_001.txt' for name in _UNSUPERVISED]
+    nested = [_trajectory(folder / name / sequence, f'{sequence}_001') for name in _UNSUPERVISED]
     path = next((path for path in (boxes_path, *nested) if path.is_file()), boxes_path)
     boxes = read_vot_boxes(path)
     confidence_path = path.with_name(f'{path.stem}_confidence.value')
@@ -84,7 +118,7 @@ def read_vot_track(folder: str | os.PathLike, sequence: str) -> tuple[Track, Pat
 def read_vot_runs(
     folder: str | os.PathLike, sequence: str, annotation: Annotation
 ) -> dict[int, Track]:
-    """Anchor -> track of its run, from ``[baseline/]<sequence>/<sequence>_<anchor>.txt``.
+    """Anchor -> track of its run, from ``[baseline/]<sequence>/<sequence>_<anchor>.{txt,bin}``.
 
     Raises:
         ResultFileError: A run is missing, malformed or too short.
@@ -93,11 +127,17 @@ def read_vot_runs(
     home = next((path for path in folders if path.is_dir()), folders[0])
     tracks = {}
     for anchor, frames in run_frames(annotation.anchors).items():
-        path = home / f'{sequence}_{anchor:08d}.txt'
+        path = _trajectory(home, f'{sequence}_{anchor:08d}')
         tracks[anchor] = Track(read_vot_boxes(path))
         if len(tracks[anchor]) < len(frames):
             raise ResultFileError(f'{path}: {len(tracks[anchor])} rows, the run has {len(frames)}')
     return tracks
+
+
+def _trajectory(folder: Path, name: str) -> Path:
+    """File of a trajectory: text, else binary; the text's where there is none."""
+    text, binary = folder / f'{name}.txt', folder / f'{name}.bin'
+    return binary if binary.is_file() and not text.is_file() else text
 
 
 def read_anchors(folder: Path, num_frames: int) -> np.ndarray:
@@ -122,8 +162,7 @@ def read_image_size(folder: Path) -> tuple[int, int] | None:
     """
     metadata = folder / 'sequence'
     if metadata.is_file():
-        pairs = [line.partition('=') for line in metadata.read_text(encoding='utf-8').splitlines()]
-        fields = {key.strip(): value.strip() for key, _, value in pairs}
+        fields = read_properties(metadata)
         if fields.get('width', '').isdigit() and fields.get('height', '').isdigit():
             return int(fields['width']), int(fields['height'])
     picture = min((folder / 'color').glob('*.[jp][pn]g'), default=None)
@@ -135,3 +174,17 @@ def read_image_size(folder: Path) -> tuple[int, int] | None:
     if image is None:
         raise ResultFileError(f'{picture}: not a picture that can be read')
     return image.shape[1], image.shape[0]
+
+
+def read_properties(path: str | os.PathLike) -> dict[str, str]:
+    """Key -> value of a file with lines ``key=value``, such as the toolkit's ``sequence``.
+
+    Raises:
+        ResultFileError: The file is missing or is no text.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultFileError(f'{path}: cannot be read ({error})') from None
+    pairs = [line.partition('=') for line in lines]
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}

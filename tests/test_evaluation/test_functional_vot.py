@@ -1,3 +1,4 @@
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,8 @@ from srtrack.evaluation.functional.multistart import (
     run_frames,
 )
 from srtrack.evaluation.functional.vot_overlap import vot_overlap
+from srtrack.evaluation.results import ResultFileError
+from srtrack.evaluation.vot_files import read_vot_boxes, read_vot_runs, read_vot_track
 
 DEPTHTRACK, VOT = PROTOCOLS['depthtrack'], PROTOCOLS['vot-rgbd2022']
 
@@ -130,6 +133,70 @@ def test_attribute_of_all_sequences_is_the_whole():
 def test_depthtrack_needs_confidences():
     with pytest.raises(TrackError, match='sequence a: the protocol needs a confidence'):
         DEPTHTRACK.evaluate({'a': Annotation(np.ones((2, 4)))}, {'a': Track(np.ones((2, 4)))})
+
+
+def test_depthtrack_takes_the_first_frame_as_the_toolkit_recorded_it():
+    visible, elsewhere, nothing = [5, 5, 9, 9], [50, 50, 9, 9], [np.nan] * 4
+    annotation = {'a': Annotation(np.array([nothing, visible, visible]))}
+    own = Track(np.array([elsewhere, visible, visible]), np.array([0.0, 1.0, 0.5]))
+    # The tracker starts in the second frame, which counts with overlap 0 and confidence 0 ...
+    assert DEPTHTRACK.evaluate(annotation, {'a': own}).values == {'Pr': 1, 'Re': 0.5, 'F': 2 / 3}
+    # ... or with the confidence that a tracker gave to the toolkit, which keeps no box of it.
+    record = Track(np.array([elsewhere, nothing, visible]), own.scores)
+    assert DEPTHTRACK.evaluate(annotation, {'a': record}).values == {'Pr': 0.5, 'Re': 0.5, 'F': 0.5}
+
+
+def binary_trajectory(*boxes):
+    """A file of the toolkit; a number stands for a code in place of a box."""
+    rows = [
+        struct.pack('<BI', 0, box) if isinstance(box, int) else struct.pack('<B4f', 1, *box)
+        for box in boxes
+    ]
+    return struct.pack('<hI', 1, len(rows)) + b''.join(rows)
+
+
+def test_binary_trajectories_are_read(tmp_path):
+    folder = tmp_path / 'rgbd-unsupervised' / 'a'
+    folder.mkdir(parents=True)
+    path = folder / 'a_001.bin'
+    path.write_bytes(binary_trajectory(1, (1.5, 2, 30, 4), 0, (5, 6, 7, 8)))
+    (folder / 'a_001_confidence.value').write_text('\n0.5\n\n0.25\n')
+    track, found = read_vot_track(tmp_path, 'a')
+    assert found == path
+    expected = [[np.nan] * 4, [1.5, 2, 30, 4], [np.nan] * 4, [5, 6, 7, 8]]
+    np.testing.assert_array_equal(track.boxes, expected)
+    np.testing.assert_array_equal(track.scores, [0, 0.5, 0, 0.25])
+    # Where both are there, the toolkit reads the text.
+    path.with_suffix('.txt').write_text('1\n1,2,3,4\n0\n5,6,7,8\n')
+    assert read_vot_track(tmp_path, 'a')[0].boxes[1].tolist() == [1, 2, 3, 4]
+
+    (tmp_path / 'baseline' / 'a').mkdir(parents=True)
+    run = tmp_path / 'baseline' / 'a' / 'a_00000001.bin'
+    annotation = Annotation(np.ones((3, 4)), anchors=np.array([0, 1, 0]))
+    with pytest.raises(ResultFileError, match=r'a_00000001\.txt: no such file'):
+        read_vot_runs(tmp_path, 'a', annotation)
+    run.write_bytes(binary_trajectory(1, (5, 6, 7, 8)))
+    assert read_vot_runs(tmp_path, 'a', annotation)[1].boxes[1].tolist() == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'cut off'),
+        (binary_trajectory(1, (5, 6, 7, 8))[:-1], 'cut off'),
+        (binary_trajectory((5, 6, 7, 8), 1)[:-1], 'cut off'),
+        (binary_trajectory(), 'not a binary trajectory of the VOT toolkit, or empty'),
+        (b'1\n5,6,7,8\n', 'not a binary trajectory'),
+        (struct.pack('<hIB', 1, 1, 3) + bytes(99), 'row 1 is a mask or polygon'),
+    ],
+)
+def test_damaged_binary_trajectories_are_named(tmp_path, content, message):
+    path = tmp_path / 'a_001.bin'
+    path.write_bytes(content)
+    with pytest.raises(ResultFileError, match=rf'a_001\.bin: {message}'):
+        read_vot_boxes(path)
+    with pytest.raises(ResultFileError, match='cannot be read'):
+        read_vot_boxes(tmp_path / 'missing.bin')
 
 
 def test_failure_is_the_first_of_ten_misses_in_a_row():

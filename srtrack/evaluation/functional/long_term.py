@@ -3,26 +3,26 @@
 The tracker reports a box and a confidence in every frame, and the measures are read off at the
 confidence threshold that gives the best F-score (Lukezic et al., "Now you see me: evaluating
 performance in long-term visual tracking"; vot-toolkit, stack ``vot2021/rgbd``). The frame in which
-the tracker was initialised counts with overlap 0 and confidence 0, as the toolkit has it.
+the tracker was initialised counts with overlap 0 and confidence 0, as the toolkit has it; where a
+tracker gave the toolkit a confidence there, that one counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from .protocol import (
     Annotation,
     Curve,
-    Evaluation,
     Protocol,
+    Summary,
     Track,
     TrackError,
-    naming,
     require_length,
-    require_tracks,
 )
 from .vot_overlap import vot_overlap
 
@@ -60,6 +60,14 @@ def f_score(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
     return 2 * precision * recall / np.where(total > 0, total, 1.0)
 
 
+class _Run(NamedTuple):
+    """Overlaps (T,) and confidences (T,) of one sequence, and its number of visible frames."""
+
+    overlaps: np.ndarray
+    confidences: np.ndarray
+    num_visible: int
+
+
 @dataclass(frozen=True)
 class LongTermProtocol(Protocol):
     """Pr, Re and F over one unsupervised run per sequence."""
@@ -67,70 +75,45 @@ class LongTermProtocol(Protocol):
     name: str
     version: str
 
-    def evaluate(
-        self,
-        annotations: Mapping[str, Annotation],
-        tracks: Mapping[str, Track],
-        attributes: Mapping[str, list[str]] | None = None,
-    ) -> Evaluation:
-        """See :meth:`Protocol.evaluate`; each attribute has a best threshold of its own."""
-        names = tuple(annotations)
-        require_tracks(names, tracks)
-        runs = []
-        for name in names:
-            with naming(name):
-                runs.append(self._run(annotations[name], tracks[name]))
-        curves, thresholds = self._curves(runs)
-        mean = curves.mean(axis=0)
-        f_curve = f_score(*mean)
-        best = int(np.argmax(f_curve))
-        per_sequence = {'Pr': curves[:, 0, best], 'Re': curves[:, 1, best]}
-        return Evaluation(
-            protocol=self.name,
-            version=self.version,
-            sequences=names,
-            values=_values(mean),
-            per_sequence={**per_sequence, 'F': f_score(*per_sequence.values())},
-            curves={
-                'precision_recall': Curve(mean[1], mean[0]),
-                'f_score': Curve(thresholds, f_curve),
-            },
-            attributes=self._by_attribute(names, runs, attributes or {}),
-            notes=unbounded_note(annotations),
-        )
-
-    @staticmethod
-    def _run(annotation: Annotation, track: Track) -> tuple[np.ndarray, np.ndarray, int]:
-        """Overlaps (T,), confidences (T,) and the number of visible frames."""
+    def score(self, annotation: Annotation, track: Track) -> _Run:
+        """See :meth:`Protocol.score`."""
         require_length(annotation, track)
         if track.scores is None:
             raise TrackError('the protocol needs a confidence per frame, and there is none')
+        visible = ~np.isnan(annotation.boxes).any(axis=1)
         boxes = np.array(track.boxes[: len(annotation)], dtype=np.float64)
         scores = np.array(track.scores[: len(annotation)], dtype=np.float64)
-        boxes[0], scores[0] = np.nan, 0.0
+        first = int(np.argmax(visible))
+        # A result of the toolkit has no box here, and the tracker's own answer as confidence.
+        if not np.isnan(boxes[first]).any():
+            boxes[first], scores[first] = np.nan, 0.0
         overlaps = vot_overlap(boxes, annotation.boxes, annotation.image_size)
-        return overlaps, scores, int((~np.isnan(annotation.boxes).any(axis=1)).sum())
+        return _Run(overlaps, scores, int(visible.sum()))
 
-    @staticmethod
-    def _curves(runs) -> tuple[np.ndarray, np.ndarray]:
-        """(S, 2, K) precision and recall of the sequences, and their common (K,) thresholds."""
-        thresholds = confidence_thresholds(np.concatenate([scores for _, scores, _ in runs]))
-        return np.stack([precision_recall(*run, thresholds) for run in runs]), thresholds
+    def summarise(self, scored: list[_Run]) -> Summary:
+        """See :meth:`Protocol.summarise`; each attribute has a best threshold of its own."""
+        thresholds = confidence_thresholds(np.concatenate([run.confidences for run in scored]))
+        curves = np.stack([precision_recall(*run, thresholds) for run in scored])
+        precision, recall = curves.mean(axis=0)
+        f_curve = f_score(precision, recall)
+        best = int(np.argmax(f_curve))
+        at_best = curves[:, 0, best], curves[:, 1, best]
+        return Summary(
+            values={
+                'Pr': float(precision[best]),
+                'Re': float(recall[best]),
+                'F': float(f_curve[best]),
+            },
+            per_sequence={'Pr': at_best[0], 'Re': at_best[1], 'F': f_score(*at_best)},
+            curves={
+                'precision_recall': Curve(recall, precision),
+                'f_score': Curve(thresholds, f_curve),
+            },
+        )
 
-    def _by_attribute(self, names, runs, attributes) -> dict[str, dict[str, float]]:
-        table = {}
-        for attribute, members in attributes.items():
-            chosen = [run for name, run in zip(names, runs) if name in set(members)]
-            if chosen:
-                table[attribute] = _values(self._curves(chosen)[0].mean(axis=0))
-        return table
-
-
-def _values(mean: np.ndarray) -> dict[str, float]:
-    """Measures at the best F-score of a mean curve (2, K)."""
-    f_curve = f_score(*mean)
-    best = int(np.argmax(f_curve))
-    return {'Pr': float(mean[0, best]), 'Re': float(mean[1, best]), 'F': float(f_curve[best])}
+    def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
+        """See :meth:`Protocol.notes`."""
+        return unbounded_note(annotations)
 
 
 def unbounded_note(annotations: Mapping[str, Annotation]) -> tuple[str, ...]:

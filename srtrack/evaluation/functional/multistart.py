@@ -18,12 +18,10 @@ from .long_term import unbounded_note
 from .protocol import (
     Annotation,
     Curve,
-    Evaluation,
     Protocol,
+    Summary,
     Track,
     TrackError,
-    naming,
-    require_tracks,
 )
 from .vot_overlap import vot_overlap
 
@@ -42,6 +40,13 @@ class Run(NamedTuple):
     @property
     def failed(self) -> bool:
         return self.progress < len(self.overlaps)
+
+
+class _Sequence(NamedTuple):
+    """All runs on one sequence, and its number of frames."""
+
+    runs: list[Run]
+    num_frames: int
 
 
 def run_frames(anchors: np.ndarray) -> dict[int, np.ndarray]:
@@ -106,50 +111,11 @@ class MultiStartProtocol(Protocol):
     high: int
     one_pass = False
 
-    def evaluate(
-        self,
-        annotations: Mapping[str, Annotation],
-        tracks: Mapping[str, Mapping[int, Track]],
-        attributes: Mapping[str, list[str]] | None = None,
-    ) -> Evaluation:
-        """See :meth:`Protocol.evaluate`; ``tracks`` maps sequence -> anchor -> track of its run.
+    def score(self, annotation: Annotation, tracks: Mapping[int, Track]) -> _Sequence:
+        """See :meth:`Protocol.score`; ``tracks`` maps an anchor to the track of its run.
 
         Boxes of a run are in the order in which the tracker saw the frames.
         """
-        names = tuple(annotations)
-        require_tracks(names, tracks)
-        runs = {}
-        for name in names:
-            with naming(name):
-                runs[name] = self._runs(annotations[name], tracks[name])
-        lengths = {name: len(annotations[name]) for name in names}
-        chosen = {
-            attribute: [name for name in names if name in set(members)]
-            for attribute, members in (attributes or {}).items()
-        }
-        single = [accuracy_robustness(runs[name]) for name in names]
-        return Evaluation(
-            protocol=self.name,
-            version=self.version,
-            sequences=names,
-            values=self._values(names, runs, lengths),
-            per_sequence={
-                'A': np.array([accuracy for accuracy, _, _ in single]),
-                'R': np.array([robustness for _, robustness, _ in single]),
-            },
-            curves={
-                'expected_overlap': Curve(np.arange(self.high), self.eao_curve(names, runs)),
-            },
-            attributes={
-                attribute: self._values(members, runs, lengths)
-                for attribute, members in chosen.items()
-                if members
-            },
-            notes=unbounded_note(annotations),
-        )
-
-    @staticmethod
-    def _runs(annotation: Annotation, tracks: Mapping[int, Track]) -> list[Run]:
         if annotation.anchors is None or not np.any(annotation.anchors):
             raise TrackError('the sequence has no anchors (anchor.value)')
         truth, runs = annotation.boxes, []
@@ -167,24 +133,37 @@ class MultiStartProtocol(Protocol):
             overlaps = vot_overlap(boxes, truth[frames], annotation.image_size)
             empty = ~(truth[frames, 2:] > 0).all(axis=1)
             runs.append(Run(overlaps, failure_progress(overlaps, empty)))
-        return runs
+        return _Sequence(runs, len(annotation))
 
-    def eao_curve(self, names, runs) -> np.ndarray:
+    def summarise(self, scored: list[_Sequence]) -> Summary:
+        """See :meth:`Protocol.summarise`; A weighs sequences by tracked frames, R by all frames."""
+        single = [accuracy_robustness(each.runs) for each in scored]
+        tracked = sum(frames for _, _, frames in single)
+        overlap = sum(accuracy * frames for accuracy, _, frames in single)
+        robust = sum(item[1] * each.num_frames for item, each in zip(single, scored))
+        curve = self._eao_curve(scored)
+        return Summary(
+            values={
+                'A': float(overlap / tracked) if tracked else 0.0,
+                'R': float(robust / sum(each.num_frames for each in scored)),
+                'EAO': float(curve[self.low : self.high + 1].mean()),
+            },
+            per_sequence={
+                'A': np.array([accuracy for accuracy, _, _ in single]),
+                'R': np.array([robustness for _, robustness, _ in single]),
+            },
+            curves={'expected_overlap': Curve(np.arange(self.high), curve)},
+        )
+
+    def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
+        """See :meth:`Protocol.notes`."""
+        return unbounded_note(annotations)
+
+    def _eao_curve(self, scored: list[_Sequence]) -> np.ndarray:
         """(high,) expected overlap of a run by its length; 0 where no run is active."""
-        parts = [overlap_curve(runs[name], self.high) for name in names]
+        parts = [overlap_curve(each.runs, self.high) for each in scored]
         total, active = (np.sum(part, axis=0) for part in zip(*parts))
         return total / np.maximum(active, 1)
-
-    def _values(self, names, runs, lengths) -> dict[str, float]:
-        single = {name: accuracy_robustness(runs[name]) for name in names}
-        tracked = sum(single[name][2] for name in names)
-        overlap = sum(single[name][0] * single[name][2] for name in names)
-        robust = sum(single[name][1] * lengths[name] for name in names)
-        return {
-            'A': float(overlap / tracked) if tracked else 0.0,
-            'R': float(robust / sum(lengths[name] for name in names)),
-            'EAO': float(self.eao_curve(names, runs)[self.low : self.high + 1].mean()),
-        }
 
 
 VOT_RGBD2022 = MultiStartProtocol(

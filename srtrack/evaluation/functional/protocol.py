@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,21 +92,30 @@ class Measure(NamedTuple):
         return curves.mean(axis=-1) if self.at is None else curves[..., self.at]
 
 
+class Summary(NamedTuple):
+    """What some sequences come to; the fields are those of :class:`Evaluation`."""
+
+    values: dict[str, float]
+    per_sequence: dict[str, np.ndarray]
+    curves: dict[str, Curve]
+
+
 class Protocol(ABC):
-    """A rule of evaluation.
+    """A rule of evaluation: how one sequence is scored, and what the scores come to.
 
     Attributes:
         name: Name of the protocol.
         version: What is computed, and which official tool it agrees with.
-        one_pass: Whether the tracker runs once over each sequence; otherwise
-            :meth:`evaluate` takes ``{sequence: {anchor: track}}``.
+        one_pass: Whether the tracker runs once over each sequence; otherwise a "track" is
+            ``{anchor: track}``, one track for each run.
+        min_attribute: An attribute with fewer sequences is not reported.
     """
 
     name: str
     version: str
     one_pass: bool = True
+    min_attribute: int = 1
 
-    @abstractmethod
     def evaluate(
         self,
         annotations: Mapping[str, Annotation],
@@ -123,6 +132,41 @@ class Protocol(ABC):
         Raises:
             TrackError: A sequence has no track, or one that the protocol cannot score.
         """
+        require_tracks(tuple(annotations), tracks)
+        scored = {}
+        for name, annotation in annotations.items():
+            with naming(name):
+                scored[name] = self.score(annotation, tracks[name])
+        by_attribute = {}
+        for attribute, members in (attributes or {}).items():
+            members = set(members)
+            chosen = [each for name, each in scored.items() if name in members]
+            if len(chosen) >= self.min_attribute:
+                by_attribute[attribute] = self.summarise(chosen).values
+        return Evaluation(
+            protocol=self.name,
+            version=self.version,
+            sequences=tuple(scored),
+            **self.summarise(list(scored.values()))._asdict(),
+            attributes=by_attribute,
+            notes=self.notes(annotations),
+        )
+
+    @abstractmethod
+    def score(self, annotation: Annotation, track: Track) -> Any:
+        """Whatever :meth:`summarise` needs to know of one sequence.
+
+        Raises:
+            TrackError: The protocol cannot score the track; need not name the sequence.
+        """
+
+    @abstractmethod
+    def summarise(self, scored: list) -> Summary:
+        """Measures over the sequences of ``scored``, which holds the results of :meth:`score`."""
+
+    def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
+        """Facts about an evaluation that its reader must know, one line each."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -130,12 +174,11 @@ class CurveProtocol(Protocol):
     """A one-pass protocol whose measures are read off curves averaged over the sequences.
 
     Attributes:
-        name, version: See :class:`Protocol`.
+        name, version, min_attribute: See :class:`Protocol`.
         thresholds: Curve name -> (K,) thresholds.
         measures: Measure name -> where it is read off.
         sequence_curves: ``(annotation, track) -> {curve name: (K,) fractions of frames}``.
         drop_zero: Leave sequences whose whole curve is zero out of the mean of that curve.
-        min_attribute: An attribute with fewer sequences is not reported.
     """
 
     name: str
@@ -146,28 +189,18 @@ class CurveProtocol(Protocol):
     drop_zero: bool = False
     min_attribute: int = 1
 
-    def evaluate(
-        self,
-        annotations: Mapping[str, Annotation],
-        tracks: Mapping[str, Track],
-        attributes: Mapping[str, list[str]] | None = None,
-    ) -> Evaluation:
-        """See :meth:`Protocol.evaluate`."""
-        names = tuple(annotations)
-        require_tracks(names, tracks)
-        rows = []
-        for name in names:
-            with naming(name):
-                rows.append(self.sequence_curves(annotations[name], tracks[name]))
-        curves = {curve: np.stack([row[curve] for row in rows]) for curve in self.thresholds}
-        return Evaluation(
-            protocol=self.name,
-            version=self.version,
-            sequences=names,
-            values=self._values(curves),
+    def score(self, annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
+        """See :meth:`Protocol.score`: the curves of one sequence."""
+        return self.sequence_curves(annotation, track)
+
+    def summarise(self, scored: list[dict[str, np.ndarray]]) -> Summary:
+        """See :meth:`Protocol.summarise`: each measure is read off the mean of its curve."""
+        curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
+        means = {name: self._mean(rows) for name, rows in curves.items()}
+        return Summary(
+            values={key: float(m.read(means[m.curve])) for key, m in self.measures.items()},
             per_sequence={key: m.read(curves[m.curve]) for key, m in self.measures.items()},
-            curves={c: Curve(t, self._mean(curves[c])) for c, t in self.thresholds.items()},
-            attributes=self._by_attribute(names, curves, attributes or {}),
+            curves={name: Curve(t, means[name]) for name, t in self.thresholds.items()},
         )
 
     def _mean(self, curves: np.ndarray) -> np.ndarray:
@@ -177,19 +210,6 @@ class CurveProtocol(Protocol):
         if not len(curves):
             return np.full(curves.shape[1], np.nan)
         return curves.mean(axis=0)
-
-    def _values(self, curves: Mapping[str, np.ndarray]) -> dict[str, float]:
-        means = {name: self._mean(rows) for name, rows in curves.items()}
-        return {key: float(m.read(means[m.curve])) for key, m in self.measures.items()}
-
-    def _by_attribute(self, names, curves, attributes) -> dict[str, dict[str, float]]:
-        row_of = {name: row for row, name in enumerate(names)}
-        table = {}
-        for attribute, members in attributes.items():
-            rows = sorted(row_of[name] for name in members if name in row_of)
-            if len(rows) >= self.min_attribute:
-                table[attribute] = self._values({c: value[rows] for c, value in curves.items()})
-        return table
 
 
 @contextmanager
