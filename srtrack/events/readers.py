@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import warnings
@@ -9,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +26,19 @@ SPELLINGS = dict(
 _TEXT_COLUMNS = ('t', 'x', 'y', 'p')
 
 
+class Recording(NamedTuple):
+    """What a file of an event camera holds.
+
+    Attributes:
+        events: Its events.
+        frame_times: (F,) int64, when each of its greyscale or colour frames was complete (the end
+            of the exposure), in microseconds on the clock of the events; empty without frames.
+    """
+
+    events: Events
+    frame_times: np.ndarray
+
+
 def read_events(
     path: str | os.PathLike,
     width: int | None = None,
@@ -31,9 +46,22 @@ def read_events(
     time_unit: str | None = None,
     sort: bool = False,
 ) -> Events:
+    """The events of a recording; see :func:`read_recording`."""
+    return read_recording(path, width, height, time_unit, sort).events
+
+
+def read_recording(
+    path: str | os.PathLike,
+    width: int | None = None,
+    height: int | None = None,
+    time_unit: str | None = None,
+    sort: bool = False,
+    suffix: str | None = None,
+) -> Recording:
     """Read a recording, in the format that its suffix names.
 
-    * ``.aedat4``: the first stream of events (needs the extra ``events``).
+    * ``.aedat4``: the first stream of events, and the times of the first stream of frames (needs
+      the extra ``events``).
     * ``.txt``, ``.csv``: a row ``t x y p`` for each event, separated by blanks or commas; ``#``
       begins a comment. As DAVIS recordings are published.
     * ``.npz``, ``.h5``, ``.hdf5``: arrays of x, y, t, p at the root or in one group, or one
@@ -49,6 +77,7 @@ def read_events(
         time_unit: 's', 'ms', 'us' or 'ns'. Default: microseconds where times are integers, seconds
             where they are floating, as in text.
         sort: Sort by time instead of refusing unsorted times.
+        suffix: Names the format where the file has another suffix, or none.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -57,9 +86,10 @@ def read_events(
             events is invalid; names the file and the row.
     """
     path = Path(path)
-    reader = READERS.get(path.suffix.lower())
+    suffix = path.suffix if suffix is None else suffix
+    reader = READERS.get(suffix.lower())
     if reader is None:
-        raise ValueError(f'{path}: no reader for {path.suffix!r}; there are {", ".join(READERS)}')
+        raise ValueError(f'{path}: no reader for {suffix!r}; there are {", ".join(READERS)}')
     if not path.is_file():
         raise FileNotFoundError(f'no recording at {path}')
     columns = reader(path)
@@ -70,26 +100,27 @@ def read_events(
     arrays = {name: columns[name] for name in SPELLINGS}
     if not len(arrays['t']):
         raise ValueError(f'{path}: the recording holds no events')
-    return Events.from_arrays(**arrays, **size, time_unit=time_unit, sort=sort, source=str(path))
+    events = Events.from_arrays(**arrays, **size, time_unit=time_unit, sort=sort, source=str(path))
+    return Recording(events, np.array(columns.get('frame_times', ()), np.int64))
 
 
 def read_aedat4(path: Path) -> dict:
-    """Columns and size of the first stream of events of an AEDAT4 file."""
+    """Columns and size of the first stream of events of an AEDAT4 file, and times of frames."""
     aedat = _optional('aedat', path)
-    packets = []
+    packets, frame_times = [], []
     try:
         decoder = aedat.Decoder(str(path))
-        streams = {
-            number: stream
-            for number, stream in sorted(decoder.id_to_stream().items())
-            if stream['type'] == 'events'
-        }
-        if not streams:
+        streams = sorted(decoder.id_to_stream().items())
+        first = {stream['type']: number for number, stream in reversed(streams)}
+        if 'events' not in first:
             raise ValueError(f'{path}: there is no stream of events in it')
-        number, stream = next(iter(streams.items()))
         for packet in decoder:
-            if packet['stream_id'] == number:
+            if packet['stream_id'] == first['events']:
                 packets.append(packet['events'])
+            elif packet['stream_id'] == first.get('frame'):
+                frame = packet['frame']
+                # Where the end of the exposure is not known it is 0; t is there always.
+                frame_times.append(frame['exposure_end_t'] or frame['t'])
     except RuntimeError as error:
         count = sum(map(len, packets))
         raise ValueError(f'{path}: not AEDAT4, or cut off after {count} events: {error}') from error
@@ -97,7 +128,8 @@ def read_aedat4(path: Path) -> dict:
         name: np.concatenate([packet[field] for packet in packets]) if packets else np.empty(0)
         for name, field in dict(x='x', y='y', t='t', p='on').items()
     }
-    return dict(columns, width=stream['width'], height=stream['height'])
+    stream = dict(streams)[first['events']]
+    return dict(columns, width=stream['width'], height=stream['height'], frame_times=frame_times)
 
 
 def read_text(path: Path) -> dict:
@@ -127,6 +159,8 @@ def read_npz(path: Path) -> dict:
 def read_hdf5(path: Path) -> dict:
     """Columns of an HDF5 file, and the size if it tells."""
     h5py = _optional('h5py', path)
+    with contextlib.suppress(ImportError):
+        importlib.import_module('hdf5plugin')  # filters of DSEC and Prophesee, where installed
     entries = {}
 
     def collect(name, item):
@@ -141,6 +175,11 @@ def read_hdf5(path: Path) -> dict:
             file.visititems(collect)
             return _find_columns(entries, path)
     except (OSError, RuntimeError) as error:
+        if 'filter' in str(error) or 'plugin' in str(error):
+            raise ValueError(
+                f'{path}: compressed with a filter that HDF5 lacks here; pip install hdf5plugin '
+                f'brings the usual ones: {error}'
+            ) from error
         raise ValueError(f'{path}: not an HDF5 file, or cut off: {error}') from error
 
 

@@ -12,14 +12,16 @@ their common arguments are
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
 from .event_array import Events
 
 #: Default number of events at which the pictures of counts are saturated.
 SATURATION = 5
-#: Colours of no event, OFF and ON as RGB: white, blue, red, as in the pictures of VisEvent.
-POLARITY_COLORS = ((255, 255, 255), (0, 0, 255), (255, 0, 0))
+#: Colours of no event, OFF and ON as RGB: white, blue, red, those of the pictures of VisEvent.
+POLARITY_COLORS = ((255, 255, 255), (30, 30, 200), (220, 30, 30))
 
 
 def latest_polarity(events: Events, height: int | None = None, width: int | None = None):
@@ -45,13 +47,15 @@ def color_polarity_picture(
     """Colour-polarity image: each pixel in the colour of its latest event's polarity.
 
     The default of the SRTrack paper, and what the benchmarks ship (VisEvent, Wang et al., IEEE
-    Trans. Cybernetics 2023; COESOT): ON red, OFF blue, white where nothing happened.
+    Trans. Cybernetics 2023; COESOT): ON red, OFF blue, white where nothing happened. Colours are
+    those of the script that drew VisEvent's (``read_aedat4.py``). It has two ways to draw: one lets
+    the latest event of a pixel win, as here; the faster one lets OFF win.
 
     Args:
         colors: RGB of no event, OFF and ON.
 
     Returns:
-        ndarray: (H, W, 3) uint8. All background without events.
+        ndarray: (H, W, 3) uint8, one of the three colours each. All background without events.
     """
     return np.take(np.asarray(colors, np.uint8), latest_polarity(events, height, width), axis=0)
 
@@ -280,8 +284,12 @@ def draw(
     width: int | None = None,
     representation: str = 'color_polarity',
     interval: tuple[int, int] | None = None,
+    **settings,
 ):
-    """The picture of a representation of :data:`PICTURES`, with its default settings.
+    """The picture of a representation of :data:`PICTURES`.
+
+    Args:
+        settings: Arguments of its function, such as ``decay`` of :func:`time_surface_picture`.
 
     Returns:
         ndarray: (H, W, 3) uint8, RGB.
@@ -289,12 +297,27 @@ def draw(
     Raises:
         ValueError: There is no such representation.
     """
-    if representation not in PICTURES:
-        raise ValueError(
-            f'representation={representation!r} is not one of {", ".join(map(repr, PICTURES))}'
-        )
-    settings = dict(interval=interval) if representation in _TIMED else {}
+    check_representation(representation)
+    if representation in _TIMED:
+        settings['interval'] = interval
     return PICTURES[representation](events, height, width, **settings)
+
+
+def check_representation(name: str, settings=()) -> None:
+    """Whether :func:`draw` knows a representation and the names of settings of it.
+
+    Raises:
+        ValueError: It does not; lists what there is.
+    """
+    if name not in PICTURES:
+        raise ValueError(f'representation={name!r} is not one of {", ".join(map(repr, PICTURES))}')
+    known = set(inspect.signature(PICTURES[name]).parameters)
+    known -= {'events', 'height', 'width', 'interval'}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ValueError(
+            f'{name} has no setting {", ".join(unknown)}; it has {", ".join(sorted(known)) or "none"}'
+        )
 
 
 def _picture_size(events: Events, height: int | None, width: int | None) -> tuple[int, int]:

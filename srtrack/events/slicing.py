@@ -6,6 +6,7 @@ adjoin share no event and lose none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,38 @@ class Slice(NamedTuple):
     events: Events
 
 
-def slice_by_timestamps(events: Events, timestamps) -> list[Slice]:
+class Slices(Sequence):
+    """The slices of a recording, each cut when it is asked for; 32 bytes a slice.
+
+    Attributes:
+        events: The recording.
+        intervals: (S, 2) int64, [start, end) of each slice in microseconds.
+        offsets: (S, 2) int64, its events are ``events[begin:stop]``.
+    """
+
+    def __init__(self, events: Events, intervals: np.ndarray, offsets: np.ndarray) -> None:
+        self.events = events
+        self.intervals = intervals
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.intervals)
+
+    def __getitem__(self, index):
+        """A :class:`Slice`, or for a slice of indices the :class:`Slices` there."""
+        if isinstance(index, slice):
+            return Slices(self.events, self.intervals[index], self.offsets[index])
+        start, end = self.intervals[index].tolist()
+        begin, stop = self.offsets[index].tolist()
+        return Slice(start, end, self.events[begin:stop])
+
+    @property
+    def num_events(self) -> int:
+        """Number of events in the slices; one that is in two of them counts twice."""
+        return int(np.diff(self.offsets).sum())
+
+
+def slice_by_timestamps(events: Events, timestamps) -> Slices:
     """What happened up to each frame: slice k is [timestamps[k - 1], timestamps[k]).
 
     No slice holds an event that is not yet known when its frame is taken. The interval before the
@@ -61,11 +93,36 @@ def slice_by_timestamps(events: Events, timestamps) -> list[Slice]:
     return _cut(events, np.concatenate([[begin], times]))
 
 
-def slice_by_rate(events: Events, fps: float) -> list[Slice]:
-    """Slices of 1 / fps seconds from the first event on, until every event is in one.
+def check_overlap(slices: Slices, recording: str = 'events', frames: str = 'frames') -> None:
+    """Whether there is an event in any of the slices at the times of frames.
+
+    Args:
+        slices: Those of :func:`slice_by_timestamps`.
+        recording, frames: What the message calls the two.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if slices.num_events:
+        return
+    ends, times = slices.intervals[:, 1] / 1e6, slices.events.t[[0, -1]] / 1e6
+    raise ValueError(
+        f'no event lies before a frame: {frames} are from {ends[0]:.6f} to {ends[-1]:.6f} s, '
+        f'{recording} from {times[0]:.6f} to {times[1]:.6f} s; both have to tell time by the same '
+        'clock'
+    )
+
+
+def slice_by_rate(events: Events, fps: float, num_slices: int | None = None) -> Slices:
+    """Slices of 1 / fps seconds from the first event on.
 
     Edges are rounded to microseconds one by one, so that they do not drift. A slice may be empty;
     a recording without events has no slices.
+
+    Args:
+        events: The recording.
+        fps: Slices per second.
+        num_slices: Default: as many as it takes until every event is in one.
 
     Raises:
         ValueError: ``fps`` is not in (0, 1e6], or makes more than :data:`MAX_SLICES` slices.
@@ -73,20 +130,22 @@ def slice_by_rate(events: Events, fps: float) -> list[Slice]:
     if not 0 < fps <= 1e6:
         raise ValueError(f'fps = {fps} is not in (0, 1e6]')
     if not len(events):
-        return []
+        return _cut(events, np.zeros(1, np.int64))
     first, last = int(events.t[0]), int(events.t[-1])
-    count = int((last - first) * fps / 1e6) + 1
+    # Rounding may put the last edge onto the last event, so there is one to spare.
+    count = int((last - first) * fps / 1e6) + 2 if num_slices is None else num_slices
     if count > MAX_SLICES:
         raise ValueError(
             f'the recording lasts {(last - first) / 1e6:g} s, which makes {count} slices at {fps} '
             'per second; is its unit of time right?'
         )
-    # Rounding may put the last edge onto the last event, so there is one to spare.
-    edges = first + np.rint(np.arange(count + 2) * (1e6 / fps)).astype(np.int64)
-    return _cut(events, edges[: np.searchsorted(edges, last, side='right') + 1])
+    edges = first + np.rint(np.arange(count + 1) * (1e6 / fps)).astype(np.int64)
+    if num_slices is None:
+        edges = edges[: np.searchsorted(edges, last, side='right') + 1]
+    return _cut(events, edges)
 
 
-def slice_by_count(events: Events, count: int) -> list[Slice]:
+def slice_by_count(events: Events, count: int) -> Slices:
     """Slices of ``count`` events; the last one may hold fewer.
 
     The interval of a slice ends one microsecond after its last event. Events of the same time may
@@ -97,14 +156,35 @@ def slice_by_count(events: Events, count: int) -> list[Slice]:
     """
     if count < 1:
         raise ValueError(f'count = {count} is less than 1')
-    parts = [events[begin : begin + count] for begin in range(0, len(events), count)]
-    return [Slice(int(part.t[0]), int(part.t[-1]) + 1, part) for part in parts]
+    return _share(events, np.append(np.arange(0, len(events), count), len(events)))
 
 
-def _cut(events: Events, edges: np.ndarray) -> list[Slice]:
-    offsets = np.searchsorted(events.t, edges, side='left').tolist()
-    edges = edges.tolist()
-    return [
-        Slice(start, end, events[begin:stop])
-        for start, end, begin, stop in zip(edges, edges[1:], offsets, offsets[1:])
-    ]
+def slice_evenly(events: Events, num_slices: int) -> Slices:
+    """A number of slices of equally many events, give or take one.
+
+    For frames whose times nobody knows. Intervals are those of :func:`slice_by_count`.
+
+    Raises:
+        ValueError: There are fewer events than slices.
+    """
+    if not 1 <= num_slices <= len(events):
+        raise ValueError(f'{len(events)} events cannot be shared out to {num_slices} slices')
+    return _share(events, np.arange(num_slices + 1) * len(events) // num_slices)
+
+
+def _cut(events: Events, edges: np.ndarray) -> Slices:
+    """Slices between the edges in time."""
+    return Slices(events, _pairs(edges), _pairs(np.searchsorted(events.t, edges, side='left')))
+
+
+def _share(events: Events, offsets: np.ndarray) -> Slices:
+    """Slices between the offsets of events, none of them empty."""
+    offsets = _pairs(offsets)
+    begins, stops = offsets.T
+    intervals = np.stack([events.t[begins], events.t[stops - 1] + 1], axis=1)
+    return Slices(events, intervals, offsets)
+
+
+def _pairs(edges: np.ndarray) -> np.ndarray:
+    """(S + 1,) -> (S, 2)."""
+    return np.stack([edges[:-1], edges[1:]], axis=1)

@@ -6,12 +6,16 @@ import sys
 
 import numpy as np
 import pytest
+from aedat4_writer import aedat4, event_packet, frame_packet
 
-from srtrack.events import read_events
+from srtrack.events import read_events, read_recording
 
 COLUMNS = dict(
     x=np.array([3, 0, 2]), y=np.array([0, 1, 1]), t=np.array([5, 6, 6]), p=np.array([1, 0, 1])
 )
+
+#: An HDF5 filter that nobody has registered.
+UNKNOWN_FILTER = dict(compression=40_000, allow_unknown_filter=True)
 
 
 def assert_read(events, t=(5, 6, 6), size=(4, 2)):
@@ -50,6 +54,25 @@ def test_aedat4(shared):
     events = read_events(shared / 'data/events_aedat4/sample.aedat4')
     assert (len(events), events.width, events.height) == (111_954, 320, 240)
     assert (events.t[0], events.x[0], events.y[0], events.p[0]) == (1605537493718345, 154, 204, 0)
+
+
+def test_frames_of_aedat4(tmp_path):
+    pytest.importorskip('aedat')
+    path = tmp_path / 'davis.aedat4'
+    packets = [
+        (0, event_packet([(5, 3, 0, 1), (6, 0, 1, 0)])),
+        (1, frame_packet(t=6, exposure_end=8, width=4, height=2)),
+        (0, event_packet([(6, 2, 1, 1)])),
+        (1, frame_packet(t=12, exposure_end=0, width=4, height=2)),
+    ]
+    path.write_bytes(aedat4(packets, 4, 2))
+    events, frame_times = read_recording(path)
+    assert_read(events)
+    np.testing.assert_array_equal(frame_times, [8, 12])
+    assert frame_times.dtype == np.int64
+    path.write_bytes(aedat4(packets[1::2], 4, 2))
+    with pytest.raises(ValueError, match='holds no events'):
+        read_events(path)
 
 
 def test_broken_aedat4(shared, tmp_path):
@@ -162,6 +185,25 @@ def test_hdf5(tmp_path):
     path.write_bytes(b'nothing')
     with pytest.raises(ValueError, match=r'events\.h5: not an HDF5 file'):
         read_events(path)
+
+
+def test_unknown_filter_of_hdf5(tmp_path):
+    h5py = pytest.importorskip('h5py')
+    path = tmp_path / 'events.h5'
+    with h5py.File(path, 'w') as file:
+        file.update({name: column for name, column in COLUMNS.items() if name != 't'})
+        column = file.create_dataset('t', (3,), 'i8', chunks=(3,), **UNKNOWN_FILTER)
+        column.id.write_direct_chunk((0,), b'not readable')
+    with pytest.raises(ValueError, match=r'events\.h5: compressed .* pip install hdf5plugin'):
+        read_events(path)
+
+
+def test_suffix_names_the_format(tmp_path):
+    np.savez(tmp_path / 'events.npz', **COLUMNS)
+    (tmp_path / 'events.npz').rename(tmp_path / 'tmp8a3f')
+    events, frame_times = read_recording(tmp_path / 'tmp8a3f', suffix='.npz')
+    assert_read(events)
+    assert len(frame_times) == 0
 
 
 def test_what_is_not_there(tmp_path):

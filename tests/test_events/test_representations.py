@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from srtrack.events import (
     PICTURES,
     Events,
+    check_representation,
     color_polarity_picture,
     draw,
     event_count,
@@ -53,7 +54,7 @@ def two_channels(array):
 def test_color_polarity(events):
     expected = np.full((HEIGHT, WIDTH, 3), 255)
     for x, y, _, channel in rows(events):
-        expected[y, x] = (0, 0, 255) if channel else (255, 0, 0)
+        expected[y, x] = (30, 30, 200) if channel else (220, 30, 30)
     np.testing.assert_array_equal(color_polarity_picture(events), expected)
 
 
@@ -146,12 +147,30 @@ def test_pictures_of_few_events(name):
             assert {(c, r) for r, c in changed.tolist()} == set(marked)
 
 
+def test_settings_reach_the_picture():
+    events = Events.from_arrays([0, 1], [0, 0], [5, 9], [0, 1], 3, 2)
+    for name, setting in dict(
+        color_polarity=dict(colors=((9, 9, 9), (1, 2, 3), (4, 5, 6))),
+        event_frame=dict(saturation=2),
+        event_count=dict(saturation=2),
+        time_surface=dict(decay=3.0),
+        event_volume=dict(saturation=9.0),
+    ).items():
+        check_representation(name, setting)
+        changed = draw(events, representation=name, interval=(0, 10), **setting)
+        assert (changed != draw(events, representation=name, interval=(0, 10))).any()
+
+
 def test_bad_requests():
     events = Events.from_arrays([0, 1], [0, 0], [5, 9], [0, 1], 3, 2)
     with pytest.raises(ValueError, match='picture of 2 x 2 does not hold a sensor of 3 x 2'):
         draw(events, 2, 2)
     with pytest.raises(ValueError, match="representation='voxel' is not one of 'color_polarity'"):
         draw(events, representation='voxel')
+    with pytest.raises(ValueError, match='tsltd has no setting decay; it has none'):
+        check_representation('tsltd', ['decay'])
+    with pytest.raises(ValueError, match='event_count has no setting bins, height; it has satur'):
+        check_representation('event_count', dict(bins=3, saturation=1, height=9))
     for function in (time_surface, tsltd, event_volume):
         with pytest.raises(ValueError, match=r'events from 5 to 9 us lie outside \[6, 9\]'):
             function(events, interval=(6, 9))

@@ -8,7 +8,14 @@ from event_recordings import recordings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srtrack.events import Events, slice_by_count, slice_by_rate, slice_by_timestamps
+from srtrack.events import (
+    Events,
+    check_overlap,
+    slice_by_count,
+    slice_by_rate,
+    slice_by_timestamps,
+    slice_evenly,
+)
 
 
 def at_times(*times):
@@ -78,6 +85,48 @@ def test_count(events, count):
         assert part.start == part.events.t[0] and part.events.t[-1] == part.end - 1
 
 
+@given(recordings(), st.floats(15_000, 1e6), st.integers(0, 9))
+def test_a_number_of_slices_at_a_rate(events, fps, num_slices):
+    slices = slice_by_rate(events, fps, num_slices)
+    every = slice_by_rate(events, fps)
+    assert len(slices) == (num_slices if len(events) else 0)
+    for index, part in enumerate(slices):
+        check(events, part)
+        assert index >= len(every) or part[:2] == every[index][:2]
+        assert index < len(every) or not len(part.events)
+
+
+@given(recordings(min_size=1), st.data())
+def test_even_shares(events, data):
+    num_slices = data.draw(st.integers(1, len(events)))
+    slices = slice_evenly(events, num_slices)
+    lengths = [len(part.events) for part in slices]
+    assert len(lengths) == num_slices and sum(lengths) == slices.num_events == len(events)
+    assert max(lengths) - min(lengths) <= 1
+    np.testing.assert_array_equal(np.concatenate([part.events.t for part in slices]), events.t)
+    for part in slices:
+        assert part.start == part.events.t[0] and part.events.t[-1] == part.end - 1
+
+
+def test_slices_are_a_sequence():
+    slices = slice_by_timestamps(at_times(0, 9, 10, 19, 20, 29, 30), [10, 20, 30])
+    assert slices.num_events == 6
+    rest = slices[1:]
+    assert len(rest) == 2 and rest.num_events == 4
+    assert rest[0][:2] == slices[1][:2] == slices[-2][:2] == (10, 20)
+    assert [part.start for part in slices] == [0, 10, 20]
+    with pytest.raises(IndexError):
+        slices[3]
+
+
+def test_overlap():
+    events = at_times(5, 9)
+    check_overlap(slice_by_timestamps(events, [3, 6]))
+    for times in ([1, 4], [50, 60]):
+        with pytest.raises(ValueError, match='no event lies before a frame'):
+            check_overlap(slice_by_timestamps(events, times))
+
+
 def test_bad_requests():
     events = at_times(0, 10**15)
     with pytest.raises(ValueError, match='frame 2 is at 5 us and the one before it at 7 us'):
@@ -92,3 +141,6 @@ def test_bad_requests():
         slice_by_rate(events, 25)
     with pytest.raises(ValueError, match='count = 0'):
         slice_by_count(events, 0)
+    for num_slices in (0, 3):
+        with pytest.raises(ValueError, match='2 events cannot be shared out'):
+            slice_evenly(events, num_slices)

@@ -72,7 +72,7 @@ def test_fixed_rate(convert, recording, tmp_path):
     status, output, _ = convert(recording, tmp_path / 'a' / 'b', '--fps', 25, '--size', '5,3')
     assert status == 0
     first, second = read_pictures(tmp_path / 'a' / 'b').values()
-    white, red, blue = [255] * 3, [255, 0, 0], [0, 0, 255]
+    white, red, blue = [255] * 3, [220, 30, 30], [30, 30, 200]
     expected = np.full((2, 3, 5, 3), white)
     expected[0, 0, 0], expected[0, 1, 1], expected[1, 1, 2] = red, blue, red
     np.testing.assert_array_equal([first, second], expected)
@@ -88,7 +88,17 @@ def test_timestamps_in_microseconds_without_names(convert, recording, tmp_path):
     assert list(pictures) == ['00000000.png', '00000001.png']
     # [38000, 39000) holds nothing, [39000, 40000) the OFF event.
     assert (pictures['00000000.png'] == 255).all()
-    assert pictures['00000001.png'][1, 1].tolist() == [0, 0, 255]
+    assert pictures['00000001.png'][1, 1].tolist() == [30, 30, 200]
+
+
+def test_a_number_of_events_a_picture(convert, recording, tmp_path):
+    _, output, _ = convert(recording, tmp_path / 'out', '--count', 2)
+    first, second = read_pictures(tmp_path / 'out').values()
+    for picture, pixels in ((first, {(0, 0), (1, 1)}), (second, {(1, 2)})):
+        marked = np.argwhere((picture != 255).any(axis=2))
+        assert set(map(tuple, marked.tolist())) == pixels
+    assert output.startswith('2 pictures of 3 x 2') and '3 of 3 events drawn' in output
+    assert 'count = 0' in convert(recording, 'none', '--count', 0)[2]
 
 
 def test_errors_fit_on_a_line(convert, run_tool, recording, tmp_path):

@@ -2,6 +2,7 @@
 """Draw the recording of an event camera as pictures, one for each frame.
 
 Reads AEDAT4, text (rows t x y p), HDF5 and npz. A picture shows the events since the frame before.
+Training and test can draw the same pictures as they need them: see EventStream in docs/events.md.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
 from mmengine.utils import ProgressBar
 
 from srtrack.apis.cli import run_command
 from srtrack.events import (
     PICTURES,
     TIME_UNITS,
-    Slice,
+    Recording,
+    Slices,
+    check_overlap,
     draw,
-    read_events,
+    parse_timestamps,
+    read_recording,
+    slice_by_count,
     slice_by_rate,
     slice_by_timestamps,
 )
@@ -43,13 +47,19 @@ def parse_args() -> argparse.Namespace:
         help='how events are drawn (default: %(default)s)',
     )
     rhythm = parser.add_mutually_exclusive_group()
-    rhythm.add_argument('--fps', type=float, help=f'pictures per second (default: {DEFAULT_FPS:g})')
+    rhythm.add_argument(
+        '--fps',
+        type=float,
+        help='pictures per second (default: one for each frame that the recording holds, and '
+        f'{DEFAULT_FPS:g} where it holds none)',
+    )
     rhythm.add_argument(
         '--timestamps',
         metavar='FILE',
         help='times of the frames on the clock of the events, one a line: seconds if there is a '
         'decimal point in the file, else microseconds; a second column names the pictures',
     )
+    rhythm.add_argument('--count', type=int, metavar='N', help='a picture of every N events')
     parser.add_argument(
         '--size',
         type=parse_size,
@@ -75,28 +85,19 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def read_timestamps(path: str) -> tuple[np.ndarray, list[str]]:
-    """Times of the frames in microseconds, and the names of their pictures without suffix."""
-    rows = [line.replace(',', ' ').split() for line in Path(path).read_text().splitlines()]
-    rows = [row for row in rows if row and not row[0].startswith('#')]
-    if not rows:
-        raise ValueError(f'{path} holds no times')
-    in_seconds = any(not row[0].lstrip('-').isdigit() for row in rows)
-    times = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            times.append(round(float(row[0]) * 1e6) if in_seconds else int(row[0]))
-        except (ValueError, OverflowError):
-            raise ValueError(f'{path}, row {number}: {row[0]!r} is not a time') from None
-    names = [Path(row[1]).stem if len(row) > 1 else f'{i:08d}' for i, row in enumerate(rows)]
-    if len(set(names)) < len(names):
-        names = [f'{i:08d}' for i in range(len(rows))]
-    return np.array(times), names
+def cut(recording: Recording, args: argparse.Namespace, times) -> Slices:
+    """A slice for each picture; ``times`` are those of the file of timestamps, if there is one."""
+    events, frame_times = recording
+    if args.count is not None:
+        return slice_by_count(events, args.count)
+    if times is None and (args.fps is not None or not len(frame_times)):
+        return slice_by_rate(events, DEFAULT_FPS if args.fps is None else args.fps)
+    slices = slice_by_timestamps(events, frame_times if times is None else times)
+    check_overlap(slices, args.recording, args.timestamps or 'its frames')
+    return slices
 
 
-def write_pictures(
-    slices: list[Slice], names: list[str], folder: Path, representation: str
-) -> None:
+def write_pictures(slices: Slices, names: list[str], folder: Path, representation: str) -> None:
     bar = ProgressBar(len(slices), file=sys.stderr)
     for part, name in zip(slices, names):
         picture = draw(part.events, representation=representation, interval=(part.start, part.end))
@@ -111,29 +112,21 @@ def main() -> None:
     folder = Path(args.out_dir)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f'{folder} is not an empty folder; name a new one')
-    timestamps = read_timestamps(args.timestamps) if args.timestamps else None
+    times = names = None
+    if args.timestamps:
+        text = Path(args.timestamps).read_text(encoding='utf-8-sig')
+        times, names = parse_timestamps(text, args.timestamps)
     width, height = args.size
     print(f'reading {args.recording}', file=sys.stderr)
-    events = read_events(args.recording, width, height, args.time_unit, args.sort)
-    if timestamps:
-        times, names = timestamps
-        slices = slice_by_timestamps(events, times)
-        if not any(len(part.events) for part in slices):
-            raise ValueError(
-                f'no event lies before a frame: {args.timestamps} covers {times[0] / 1e6:.6f} to '
-                f'{times[-1] / 1e6:.6f} s, {args.recording} {events.t[0] / 1e6:.6f} to '
-                f'{events.t[-1] / 1e6:.6f} s; both have to tell time by the same clock'
-            )
-    else:
-        slices = slice_by_rate(events, DEFAULT_FPS if args.fps is None else args.fps)
-        names = [f'{index:08d}' for index in range(len(slices))]
+    recording = read_recording(args.recording, width, height, args.time_unit, args.sort)
+    slices, events = cut(recording, args, times), recording.events
+    names = names or [f'{index:08d}' for index in range(len(slices))]
     folder.mkdir(parents=True, exist_ok=True)
     write_pictures(slices, names, folder, args.representation)
-    drawn = sum(len(part.events) for part in slices)
     empty = sum(not len(part.events) for part in slices)
     print(
         f'{len(slices)} pictures of {events.width} x {events.height} in {folder}, '
-        f'{empty} of them without events; {drawn} of {len(events)} events drawn'
+        f'{empty} of them without events; {slices.num_events} of {len(events)} events drawn'
     )
 
 
