@@ -49,6 +49,13 @@ def skip_finished(config: Config, out: str) -> list:
     return [(frames.source.name, sequence) for sequence in sequences]
 
 
+def show_progress(config: Config) -> None:
+    """Count sequences, frames and the time left instead of MMEngine's iterations."""
+    logger = config.get('default_hooks', {}).get('logger')
+    if logger and logger.type in ('LoggerHook', 'mmengine.LoggerHook'):
+        logger.type = 'EvaluationLoggerHook'
+
+
 def main() -> None:
     args = parse_args()
     config = load_config(args.config, args.cfg_options)
@@ -59,6 +66,7 @@ def main() -> None:
     config.launcher = args.launcher
     if args.out:
         config.test_evaluator.out_dir = args.out
+    show_progress(config)
     if args.launcher != 'none':
         init_cpu_process_group()
     finished = skip_finished(config, args.out) if args.resume else []

@@ -1,29 +1,31 @@
 #!/usr/bin/env python3
-"""Follow one target through two folders of pictures, or two videos.
+"""Follow one target through pictures in two modalities.
 
-Writes to DIR: boxes.txt (x,y,w,h in pixels, a row a frame), scores.txt, track.mp4 (both modalities
-side by side with the box), strip.png (a few frames) and summary.json, which is also the last line
-of the output.
+--rgb and --aux take two folders, two videos, or the numbers of two cameras; with --side-by-side, --rgb
+takes one video with RGB in the left half and the other modality in the right half.
+
+Writes to DIR, frame by frame: boxes.txt (x,y,w,h in pixels), scores.txt, times.txt (seconds in the
+tracker) and track.mp4 (both modalities side by side with the box); at the end strip.png (a few
+frames) and summary.json, which is also the last line of the output. See docs/track.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+import math
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
+from mmengine.registry import init_default_scope
 
 from srtrack.apis import init_tracker
 from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.apis.streams import StreamError, open_stream
-from srtrack.visualization import draw_boxes, draw_label, film_strip
-
-BOX_COLOR = '#ffb000'
-DEFAULT_FPS = 25.0
+from srtrack.apis.follow import follow_target
+from srtrack.apis.frames import LATE_AUX_POLICIES, open_frames
+from srtrack.apis.recorder import prepare_folder
+from srtrack.apis.window import require_window
+from srtrack.registry import TRANSFORMS
 
 
 def parse_box(text: str) -> list[float]:
@@ -33,6 +35,8 @@ def parse_box(text: str) -> list[float]:
         box = []
     if len(box) != 4:
         raise argparse.ArgumentTypeError(f'{text!r} is not X,Y,W,H in pixels')
+    if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+        raise argparse.ArgumentTypeError(f'{text!r}: X,Y,W,H must be finite, W and H positive')
     return box
 
 
@@ -42,93 +46,82 @@ def parse_args() -> argparse.Namespace:
     )
     add_config_arguments(parser)
     parser.add_argument('checkpoint', metavar='CHECKPOINT', help='its weights')
-    parser.add_argument('--rgb', required=True, metavar='PATH', help='folder or video')
-    parser.add_argument('--aux', metavar='PATH', help='folder or video of the other modality')
-    parser.add_argument('--init-box', required=True, type=parse_box, metavar='X,Y,W,H')
+    parser.add_argument('--rgb', required=True, metavar='PATH', help='folder, video or camera')
+    parser.add_argument(
+        '--aux', metavar='PATH', help='the same of the other modality; left out for RGB trackers'
+    )
+    parser.add_argument(
+        '--side-by-side', action='store_true', help='RGB and auxiliary halves in one stream, --rgb'
+    )
+    parser.add_argument(
+        '--init-box',
+        type=parse_box,
+        metavar='X,Y,W,H',
+        help='target in the first frame, in pixels; without it you draw the box in a window',
+    )
     parser.add_argument('--out', required=True, type=Path, metavar='DIR')
+    parser.add_argument(
+        '--late-aux',
+        choices=LATE_AUX_POLICIES,
+        help='where an auxiliary frame is missing or late: stop, repeat the last one, or show a '
+        'black one; counted in summary.json (default: error for files, hold for cameras)',
+    )
+    parser.add_argument(
+        '--resize-aux',
+        action='store_true',
+        help='stretch auxiliary pictures to the size of RGB; both have to show the same view',
+    )
+    parser.add_argument(
+        '--aux-loader',
+        metavar='TYPE',
+        help='registered loader of auxiliary files, such as DecodeDepth for 16-bit depth '
+        "(default: the one of the config's test data)",
+    )
+    parser.add_argument(
+        '--show', action='store_true', help='live view; q or Esc quits, r selects the target anew'
+    )
+    parser.add_argument('--no-video', action='store_true', help='write no track.mp4')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
 
 
-def open_streams(rgb: str, aux: str | None) -> dict:
-    streams = {'rgb': open_stream(rgb)}
-    if aux is not None:
-        streams['aux'] = open_stream(aux)
-        lengths = {name: len(stream) for name, stream in streams.items()}
-        if lengths['rgb'] != lengths['aux']:
-            raise StreamError(
-                f'{rgb} has {lengths["rgb"]} frames and {aux} has {lengths["aux"]}: '
-                'the streams must be aligned frame by frame'
-            )
-    return streams
-
-
-class Recorder:
-    """Writes the annotated video, and keeps a few frames for the strip."""
-
-    def __init__(self, out: Path, num_frames: int, fps: float):
-        self.out, self.fps = out, fps
-        self.shown = np.linspace(0, num_frames - 1, min(8, num_frames)).astype(int).tolist()
-        self.kept = []
-        self.video = None
-
-    def add(self, index: int, pictures: dict, box, score: float) -> None:
-        if index in self.shown:
-            self.kept.append(pictures)
-        views = [
-            draw_boxes(picture, {'target': box}, {'target': BOX_COLOR})
-            for picture in pictures.values()
-        ]
-        view = draw_label(np.hstack(views), f'frame {index}  score {score:.2f}')
-        if self.video is None:
-            # mp4v wants even sides.
-            self.size = (view.shape[1] // 2 * 2, view.shape[0] // 2 * 2)
-            self.video = cv2.VideoWriter(
-                str(self.out / 'track.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), self.fps, self.size
-            )
-        self.video.write(cv2.cvtColor(view[: self.size[1], : self.size[0]], cv2.COLOR_RGB2BGR))
-
-    def close(self, boxes: np.ndarray) -> None:
-        if self.video is not None:
-            self.video.release()
-        strip = film_strip(
-            self.kept, {'target': boxes}, None, self.shown, colors={'target': BOX_COLOR}
-        )
-        cv2.imwrite(str(self.out / 'strip.png'), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
+def build_aux_decoder(config, name: str | None):
+    """The loader of auxiliary files: the one named, or that of the config's test data."""
+    init_default_scope(config.get('default_scope', 'srtrack'))
+    if name is not None:
+        if TRANSFORMS.get(name) is None:
+            raise ValueError(f'--aux-loader {name}: no such loader; for depth it is DecodeDepth')
+        return TRANSFORMS.build(dict(type=name))
+    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    loader = dataset.get('source', {}).get('aux_loader')
+    return TRANSFORMS.build(loader) if loader else None
 
 
 def main() -> None:
     args = parse_args()
-    streams = open_streams(args.rgb, args.aux)
-    tracker = init_tracker(load_config(args.config, args.cfg_options), args.checkpoint, args.device)
-    args.out.mkdir(parents=True, exist_ok=True)
-    total = len(streams['rgb'])
-    recorder = Recorder(args.out, total, streams['rgb'].fps or DEFAULT_FPS)
-    boxes, scores, seconds = [], [], 0.0
-    for index, frames in enumerate(zip(*streams.values())):
-        pictures = dict(zip(streams, frames))
-        start = time.perf_counter()
-        if index == 0:
-            tracker.initialize(*frames, box=args.init_box)
-            result = dict(box=tuple(args.init_box), score=1.0)
-        else:
-            result = tracker.track(*frames)
-            seconds += time.perf_counter() - start
-        boxes.append(result['box'])
-        scores.append(result['score'])
-        recorder.add(index, pictures, result['box'], result['score'])
-        if (index + 1) * 10 // total > index * 10 // total:
-            print(f'{index + 1}/{total} frames, score {result["score"]:.2f}', flush=True)
-    np.savetxt(args.out / 'boxes.txt', boxes, fmt='%.4f', delimiter=',')
-    np.savetxt(args.out / 'scores.txt', scores, fmt='%.6f')
-    recorder.close(np.array(boxes))
-    summary = dict(
-        frames=total,
-        fps=round((total - 1) / seconds, 2) if seconds else None,
-        mean_score=round(float(np.mean(scores)), 4),
-        out=str(args.out),
+    if args.init_box is None:
+        require_window('give the box with --init-box X,Y,W,H')
+    elif args.show:
+        require_window('leave --show out')
+    config = load_config(args.config, args.cfg_options)
+    source = open_frames(
+        args.rgb,
+        args.aux,
+        side_by_side=args.side_by_side,
+        late_aux=args.late_aux,
+        aux_decoder=build_aux_decoder(config, args.aux_loader),
+        resize_aux=args.resize_aux,
     )
-    (args.out / 'summary.json').write_text(json.dumps(summary) + '\n')
+    try:
+        for remark in source.remarks:
+            print(f'note: {remark}', flush=True)
+        prepare_folder(args.out)  # before weights are loaded
+        tracker = init_tracker(config, args.checkpoint, args.device)
+        summary = follow_target(
+            tracker, source, args.out, args.init_box, args.show, video=not args.no_video
+        )
+    finally:
+        source.close()
     print(json.dumps(summary))
 
 

@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from srtrack.datasets.crops import check_initial_box
 from srtrack.models.pretrained import check_checkpoint, load_weights
 from srtrack.registry import MODELS
 
@@ -81,8 +82,8 @@ class Tracker:
             box (Sequence[float]): x, y, w, h of the target in pixels.
 
         Raises:
-            ValueError: The box is missing, not finite, empty or outside the picture, or the two
-                pictures do not fit together or to the model.
+            ValueError: The box is missing, not finite, empty, outside the picture or many
+                times larger, or the two pictures do not fit together or to the model.
         """
         frame = _stack(rgb, aux)
         height, width = frame.shape[:2]
@@ -91,10 +92,7 @@ class Tracker:
             raise ValueError(
                 f'the initial box must be four finite numbers x,y,w,h with w, h > 0, got {box}'
             )
-        if box[0] >= width or box[1] >= height or (box[:2] + box[2:] <= 0).any():
-            raise ValueError(
-                f'the initial box {box.tolist()} lies outside the picture of {width} x {height}'
-            )
+        check_initial_box(box, height, width)
         self._state = self.model.initialize(frame, box)
         self._shape = frame.shape
 
@@ -136,7 +134,7 @@ def _stack(rgb: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
 
 def _three_channels(name: str, picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
         raise ValueError(
             f'{name} must be a uint8 picture (H, W, 3) or (H, W), '
             f'got {picture.dtype} of shape {picture.shape}'

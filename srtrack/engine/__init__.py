@@ -3,11 +3,13 @@
 from .checkpoints import AtomicLocalBackend
 from .distributed import TrackerDistributedDataParallel
 from .hooks import (
+    EvaluationLoggerHook,
     InvalidLossHook,
     IterationSeedHook,
     PortableCheckpointHook,
     PreemptionHook,
     PriorSensitivityHook,
+    TrackVisualizationHook,
 )
 from .optim import (
     AmpSensitivityOptimWrapper,
@@ -18,12 +20,14 @@ from .optim import (
 __all__ = [
     'AmpSensitivityOptimWrapper',
     'AtomicLocalBackend',
+    'EvaluationLoggerHook',
     'InvalidLossHook',
     'IterationSeedHook',
     'PortableCheckpointHook',
     'PreemptionHook',
     'PriorSensitivityHook',
     'SensitivityOptimWrapper',
+    'TrackVisualizationHook',
     'TrackerDistributedDataParallel',
     'TrainableOptimWrapperConstructor',
 ]

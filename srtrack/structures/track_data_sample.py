@@ -25,4 +25,5 @@ class TrackDataSample(BaseDataElement):
     - ``gt_present`` (bool): whether the target is visible; testing only.
     - ``pred_box``: ``ndarray (4,)`` float64, x, y, w, h in pixels of the full frame.
     - ``pred_score`` (float): confidence in [0, 1].
+    - ``pred_time`` (float): seconds that the frame took; in a batch of B frames, a B-th of its time.
     """

@@ -137,6 +137,36 @@ def test_the_table_names_the_protocol(monkeypatch):
     assert f'{100 * metrics["toy/SR"]:.2f}' in lines[0]
 
 
+def test_times_per_frame_are_written_as_the_field_does_and_give_frames_per_second(tmp_path):
+    sequences = make_sequences({'a': 4, 'b': 2})
+    times = {'a': [0.5, 0.25, 0.125, 0.125], 'b': [0.75, 0.25]}
+    metric = SOTMetric('ope', out_dir=str(tmp_path))
+    for name, seconds in times.items():
+        for frame, value in enumerate(seconds):
+            metric.process(None, [{**sample(sequences, name, frame).to_dict(), 'pred_time': value}])
+    whole = metric.evaluate(6)
+    assert (tmp_path / 'toy/a_time.txt').read_text() == '0.500000\n0.250000\n0.125000\n0.125000\n'
+    assert speed_of(tmp_path) == 6 / 2.0, 'six frames in two seconds'
+    assert not any('second' in name for name in whole), 'measures are the same on each run'
+
+    # Resumed: the speed comes from the files, as far as they are there.
+    (tmp_path / 'toy/b_time.txt').unlink()
+    resumed = SOTMetric('ope', out_dir=str(tmp_path))
+    for name, (annotation, _) in sequences.items():
+        resumed.add_finished('toy', name, annotation.boxes, annotation.present)
+    assert resumed.evaluate(6) == whole
+    assert speed_of(tmp_path) == 4.0
+
+    # A tracker that brings no times leaves no old ones behind.
+    run(SOTMetric('ope', out_dir=str(tmp_path)), sequences, 2).evaluate(6)
+    assert not list(tmp_path.glob('toy/*_time.txt')) and speed_of(tmp_path) is None
+
+
+def speed_of(out_dir):
+    report = json.loads((out_dir / 'metrics.json').read_text())
+    return report['datasets']['toy']['frames_per_second']
+
+
 def test_what_a_protocol_needs_travels_with_the_frames(tmp_path):
     sequences = make_sequences({'a': 8})
     annotation, track = sequences['a']

@@ -1,4 +1,4 @@
-"""Hooks: the prior pass, and what makes long runs safe to interrupt."""
+"""Hooks: the prior pass, what makes long runs safe to interrupt, and views of an evaluation."""
 
 from .evaluation_logger import EvaluationLoggerHook
 from .invalid_loss import InvalidLossHook

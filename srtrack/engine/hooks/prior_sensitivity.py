@@ -35,7 +35,7 @@ class PriorSensitivityHook(Hook):
             is not.
         trust_cache (bool): Use the file even if it was measured on other weights or data, or with
             other settings.
-        seed (int): Seed of the random directions.
+        seed (int): Seed of the random directions, and of a source pipeline that draws numbers.
 
     Raises:
         TypeError: The optimizer wrapper takes no prior sensitivities.
@@ -105,7 +105,7 @@ class PriorSensitivityHook(Hook):
         if self.cache and self.trust_cache and osp.isfile(self.cache):
             logger.info(f'Prior sensitivity is read from {self.cache}, unchecked')
             return load_prior(self.cache, {}, {}), {}
-        batches = load_source_batches(self.source_dataloader, self.num_batches)
+        batches = load_source_batches(self.source_dataloader, self.num_batches, self.seed)
         fingerprints = prior_pass.fingerprints(batches)
         if self.cache and osp.isfile(self.cache):
             settings = dict(self.estimator.settings(), seed=self.seed, num_batches=len(batches))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
@@ -14,7 +14,13 @@ from mmengine.logging import MMLogger
 
 from srtrack.evaluation.evaluate import per_sequence, plain
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
-from srtrack.evaluation.results import complete_sequences, read_track, write_text, write_track
+from srtrack.evaluation.results import (
+    complete_sequences,
+    read_table,
+    read_track,
+    write_text,
+    write_track,
+)
 from srtrack.evaluation.table import format_table
 from srtrack.registry import METRICS
 
@@ -28,6 +34,9 @@ class SOTMetric(BaseMetric):
     sequence has come, its result files are written at once. A protocol that needs the boxes of the
     auxiliary modality (RGBT234) reads them from the field ``gt_box_aux``; one that clips boxes to
     the image (DepthTrack) takes its size from the meta information ``image_size`` (width, height).
+    Frames that bring ``pred_time`` (seconds) give ``<sequence>_time.txt``, one row a frame as
+    pytracking and OSTrack write it, and ``frames_per_second``: how many frames one process passes
+    through the tracker in a second, reading excluded. Both are left out where no frame brings it.
 
     Results are one item per *sequence*: ``evaluate`` gathers them over the ranks itself, as
     MMEngine's collection would cut them to the number of dataset items. A sequence that a sampler
@@ -35,8 +44,8 @@ class SOTMetric(BaseMetric):
 
     Args:
         protocol: A name in :data:`~srtrack.evaluation.functional.PROTOCOLS`.
-        out_dir: Where ``<dataset>/<sequence>.txt``, ``<dataset>/<sequence>_score.txt`` and
-            ``metrics.json`` go; nothing is written without it.
+        out_dir: Where ``<dataset>/<sequence>.txt``, ``<dataset>/<sequence>_score.txt``,
+            ``<dataset>/<sequence>_time.txt`` and ``metrics.json`` go; nothing is written without it.
         prefix: Put before the names of the measures in place of the dataset's name; with several
             datasets, before the dataset's name.
         collect_device: See :class:`mmengine.evaluator.BaseMetric`; objects travel by
@@ -108,7 +117,8 @@ class SOTMetric(BaseMetric):
                 f'{len(boxes)} frames: delete the file to run the sequence again'
             )
         annotation = Annotation(boxes, present, aux_boxes, image_size)
-        self.results.append((dataset, sequence, annotation, track))
+        times = _read_times(self.out_dir / dataset, sequence)
+        self.results.append((dataset, sequence, _Result(annotation, track, times)))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Measures over all sequences of all ranks: ``{'<prefix>/<measure>': value in [0, 1]}``.
@@ -136,59 +146,106 @@ class SOTMetric(BaseMetric):
         if not results:
             raise ValueError('no sequence has been run: is the dataset empty?')
         # By name, so that neither the order of arrival nor the number of ranks moves a digit.
-        unique = {result[:2]: result[2:] for result in sorted(results, key=lambda item: item[:2])}
-        evaluations = {}
+        unique = {result[:2]: result[2] for result in sorted(results, key=lambda item: item[:2])}
+        evaluations, speeds = {}, {}
         for dataset in sorted({dataset for dataset, _ in unique}):
-            pairs = {name: pair for (owner, name), pair in unique.items() if owner == dataset}
+            own = {name: result for (owner, name), result in unique.items() if owner == dataset}
             evaluations[dataset] = self.protocol.evaluate(
-                {name: annotation for name, (annotation, _) in pairs.items()},
-                {name: track for name, (_, track) in pairs.items()},
+                {name: result.annotation for name, result in own.items()},
+                {name: result.track for name, result in own.items()},
             )
+            speeds[dataset] = _frames_per_second(result.times for result in own.values())
         metrics = {
             f'{self._prefix_of(dataset, len(evaluations))}/{measure}': value
             for dataset, evaluation in evaluations.items()
             for measure, value in evaluation.values.items()
         }
-        self._print(evaluations)
+        self._print(evaluations, speeds)
         if self.out_dir is not None:
-            self._write_json(metrics, evaluations)
+            self._write_json(metrics, evaluations, speeds)
         return metrics
 
     def _close(self, recording: _Recording) -> None:
-        track = recording.track
+        result = _Result(recording.annotation, recording.track, recording.measured_times)
         if self.out_dir is not None:
-            write_track(self.out_dir / recording.dataset, recording.sequence, track)
-        self.results.append((recording.dataset, recording.sequence, recording.annotation, track))
+            folder = self.out_dir / recording.dataset
+            # Before the box file, which marks the sequence as finished.
+            _write_times(folder, recording.sequence, result.times)
+            write_track(folder, recording.sequence, result.track)
+        self.results.append((recording.dataset, recording.sequence, result))
 
     def _prefix_of(self, dataset: str, num_datasets: int) -> str:
         if self.prefix is None:
             return dataset
         return self.prefix if num_datasets == 1 else f'{self.prefix}/{dataset}'
 
-    def _print(self, evaluations: dict[str, Evaluation]) -> None:
+    def _print(self, evaluations: dict[str, Evaluation], speeds: dict[str, float | None]) -> None:
         rows = [
             [dataset, str(len(evaluation.sequences))]
             + [f'{100 * value:.2f}' for value in evaluation.values.values()]
+            + ['-' if speeds[dataset] is None else f'{speeds[dataset]:.1f}']
             for dataset, evaluation in evaluations.items()
         ]
-        header = ['dataset', 'sequences', *next(iter(evaluations.values())).values]
+        header = ['dataset', 'sequences', *next(iter(evaluations.values())).values, 'frames/s']
         table = format_table(header, rows)
         title = f'protocol {self.protocol.name} ({self.protocol.version}), percent'
         MMLogger.get_current_instance().info(f'{title}\n{table}')
 
-    def _write_json(self, metrics: dict, evaluations: dict[str, Evaluation]) -> None:
+    def _write_json(
+        self,
+        metrics: dict,
+        evaluations: dict[str, Evaluation],
+        speeds: dict[str, float | None],
+    ) -> None:
         report = {
             'protocol': self.protocol.name,
             'version': self.protocol.version,
             'metrics': plain(metrics),
             'datasets': {
-                dataset: {**plain(evaluation.values), 'sequences': per_sequence(evaluation)}
+                dataset: {
+                    **plain(evaluation.values),
+                    'frames_per_second': speeds[dataset],
+                    'sequences': per_sequence(evaluation),
+                }
                 for dataset, evaluation in evaluations.items()
             },
         }
         self.out_dir.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2, ensure_ascii=False)
         write_text(self.out_dir / 'metrics.json', text + '\n')
+
+
+class _Result(NamedTuple):
+    """Ground truth and track of a finished sequence, and (T,) seconds a frame where known."""
+
+    annotation: Annotation
+    track: Track
+    times: np.ndarray | None
+
+
+def _frames_per_second(times: Iterable[np.ndarray | None]) -> float | None:
+    """Frames over seconds of the sequences whose times are known; None where none are."""
+    known = [each for each in times if each is not None]
+    seconds = sum(each.sum() for each in known)
+    return float(sum(map(len, known)) / seconds) if seconds > 0 else None
+
+
+def _times_path(folder: Path, sequence: str) -> Path:
+    return folder / f'{sequence}_time.txt'
+
+
+def _write_times(folder: Path, sequence: str, times: np.ndarray | None) -> None:
+    path = _times_path(folder, sequence)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if times is None:
+        path.unlink(missing_ok=True)  # of an earlier run
+    else:
+        write_text(path, ''.join(f'{seconds:.6f}\n' for seconds in times))
+
+
+def _read_times(folder: Path, sequence: str) -> np.ndarray | None:
+    path = _times_path(folder, sequence)
+    return read_table(path, columns=1)[:, 0] if path.is_file() else None
 
 
 class _Recording:
@@ -203,6 +260,7 @@ class _Recording:
         self.image_size: tuple[int, int] | None = None
         self.boxes = np.full((num_frames, 4), np.nan)
         self.scores = np.full(num_frames, np.nan)
+        self.times = np.full(num_frames, np.nan)
 
     def add(self, sample: dict) -> None:
         frame = sample['frame_index']
@@ -217,6 +275,7 @@ class _Recording:
             self.gt_aux_boxes[frame] = sample['gt_box_aux']
         self.boxes[frame] = sample['pred_box']
         self.scores[frame] = sample['pred_score']
+        self.times[frame] = sample.get('pred_time', np.nan)
         self.next_frame += 1
 
     @property
@@ -235,3 +294,7 @@ class _Recording:
     @property
     def track(self) -> Track:
         return Track(self.boxes, self.scores)
+
+    @property
+    def measured_times(self) -> np.ndarray | None:
+        return None if np.isnan(self.times).any() else self.times
