@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,11 @@ ATTRIBUTES = {
     'visevent': visevent.ATTRIBUTES,
     'coesot': visevent.ATTRIBUTES,
 }
+
+#: Protocols whose results may be files of the VOT toolkit, which always hold x, y, w, h.
+VOT_PROTOCOLS = ('depthtrack', 'vot-rgbd2022')
+#: Subfolders in which the toolkit keeps the results of its experiments.
+_EXPERIMENTS = ('rgbd-unsupervised', 'unsupervised', 'baseline')
 
 #: Sequences of a benchmark that its toolkit's list of test sequences lacks.
 _NOT_EVALUATED = {'coesot': {'dvSave-2022_03_21_11_09_50'}}
@@ -65,6 +70,61 @@ def list_sequences(protocol: str, folder: str | os.PathLike) -> list[str]:
     if not names:
         raise ResultFileError(f'{folder}: no ground truth of {protocol} ({" or ".join(patterns)})')
     return sorted(names - _NOT_EVALUATED.get(protocol, set()))
+
+
+def truth_file(protocol: str, folder: str | os.PathLike, sequence: str) -> Path:
+    """File with the boxes of a sequence in a folder of ground truth."""
+    paths = [Path(folder, *_fill(p, sequence)) for p in _LAYOUTS[protocol].patterns]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _fill(pattern: str, sequence: str) -> list[str]:
+    """Parts of a path; a sequence's name is no pattern and may hold a star itself."""
+    return [part.replace('*', sequence, 1) for part in pattern.split('/')]
+
+
+def result_file(protocol: str, folder: str | os.PathLike, sequence: str) -> Path | None:
+    """Where the results of a sequence are: a file, or a folder of the VOT toolkit; None: nowhere."""
+    folder = Path(folder)
+    places = [folder / f'{sequence}.txt']
+    if protocol in VOT_PROTOCOLS:
+        places += [folder / name / sequence for name in ('', *_EXPERIMENTS)]
+    return next((path for path in places if path.exists()), None)
+
+
+def find_results(protocol: str, folder: str | os.PathLike, sequences: Iterable[str]) -> Path:
+    """The folder itself, or its only subfolder with results: ``tools/test.py`` writes one a data set.
+
+    Raises:
+        ResultFileError: There is no such folder, or no result of any sequence in it, or several
+            subfolders have some.
+    """
+    folder, sequences = Path(folder), list(sequences)
+
+    def holds_some(path: Path) -> bool:
+        return any(result_file(protocol, path, name) for name in sequences)
+
+    if not folder.is_dir():
+        raise ResultFileError(f'{folder}: no such folder')
+    if holds_some(folder):
+        return folder
+    inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and holds_some(path)]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        names = ', '.join(path.name for path in inside)
+        raise ResultFileError(
+            f'{folder}: results in several subfolders ({names}): give one of them'
+        )
+    there = sorted(path.name for path in folder.iterdir())
+    raise ResultFileError(
+        f'{folder}: no result of any of the {len(sequences)} sequences, such as '
+        f'{sequences[0]}.txt; {"it holds " + _some(there) if there else "it is empty"}'
+    )
+
+
+def _some(names: list[str], limit: int = 3) -> str:
+    return ', '.join(names[:limit]) + (f' and {len(names) - limit} more' if names[limit:] else '')
 
 
 def read_annotation(protocol: str, folder: str | os.PathLike, sequence: str) -> Annotation:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from srtrack.evaluation.benchmarks import (
+    VOT_PROTOCOLS,
+    find_results,
     list_sequences,
     read_annotation,
     read_attributes,
     read_result,
 )
-from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation
+from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
 from srtrack.evaluation.results import ResultFileError
 
-#: So many unusable files are named in an error.
+#: So many files are named in a message.
 _NAMED = 10
 
 
@@ -33,19 +38,26 @@ def evaluate_trackers(
     Args:
         protocol: A name in :data:`~srtrack.evaluation.functional.PROTOCOLS`.
         ground_truth: Folder of the benchmark's annotations.
-        results: Tracker name -> folder of its result files.
+        results: Tracker name -> folder of its result files, or of one subfolder that holds them, as
+            ``tools/test.py`` writes it.
         sequences: Names to evaluate, in the order of summation (the last bit of a mean depends on
             it); by default all that have ground truth, sorted.
         attributes: Whether to evaluate by attribute, or where the attributes are (see
             :func:`~srtrack.evaluation.benchmarks.read_attributes`).
         box_format: Meaning of the numbers in the result files, ``'xywh'``, ``'xyxy'`` or
-            ``'polygon'``; the VOT protocols read the toolkit's files and ignore it.
+            ``'polygon'``; the VOT protocols know ``'xywh'`` alone.
+
+    Returns:
+        Tracker name -> evaluation. Its notes tell what is odd about the tracker's files.
 
     Raises:
+        ValueError: A VOT protocol was given another ``box_format``.
         ResultFileError: Files are missing, malformed or too short. Nothing is scored without them;
             the message names them.
         TrackError: A track breaks a rule of the protocol.
     """
+    if protocol in VOT_PROTOCOLS and box_format != 'xywh':
+        raise ValueError(f"box_format {box_format}: {protocol} reads the toolkit's files, x,y,w,h")
     names = list_sequences(protocol, ground_truth)
     if sequences is not None:
         unknown = sorted(set(sequences).difference(names))
@@ -57,33 +69,80 @@ def evaluate_trackers(
     if attributes:
         source = None if attributes is True else attributes
         table = read_attributes(protocol, ground_truth, names, source)
-    return {
-        tracker: PROTOCOLS[protocol].evaluate(
-            annotations,
-            _read_results(protocol, tracker, folder, annotations, box_format),
-            table,
-        )
-        for tracker, folder in results.items()
-    }
+    evaluations = {}
+    for tracker, folder in results.items():
+        tracks = _read_results(protocol, tracker, folder, annotations, box_format)
+        evaluation = PROTOCOLS[protocol].evaluate(annotations, tracks, table)
+        # The VOT toolkit's files have rows without a box by design.
+        notes = [] if protocol in VOT_PROTOCOLS else _oddities(tracker, annotations, tracks)
+        if attributes and not evaluation.attributes:
+            notes.append(f'no attribute has enough of the {len(names)} sequences')
+        evaluations[tracker] = replace(evaluation, notes=(*evaluation.notes, *notes))
+    return evaluations
 
 
 def _read_results(protocol, tracker, folder, annotations: Mapping[str, Annotation], box_format):
-    if not os.path.isdir(folder):
-        raise ResultFileError(f'{tracker}: {folder}: no such folder')
     tracks, problems = {}, []
+    try:
+        folder = find_results(protocol, folder, annotations)
+    except ResultFileError as error:
+        raise ResultFileError(f'{tracker}: {error}') from None
     for name, annotation in annotations.items():
         try:
             tracks[name] = read_result(protocol, folder, name, annotation, box_format)
         except ResultFileError as error:
             problems.append(str(error))
     if problems:
-        named = '; '.join(problems[:_NAMED])
-        more = f'; and {len(problems) - _NAMED} more' if len(problems) > _NAMED else ''
         raise ResultFileError(
             f'{tracker}: results of {len(problems)} of {len(annotations)} sequences cannot be '
-            f'scored: {named}{more}'
+            f'scored: {_first(problems, "; ")}'
         )
     return tracks
+
+
+def _oddities(
+    tracker: str, annotations: Mapping[str, Annotation], tracks: Mapping[str, Track]
+) -> list[str]:
+    """What the reader of results should know, though the protocol scores them."""
+    pairs = {name: (annotations[name].boxes, track.boxes) for name, track in tracks.items()}
+    notes = []
+    longer = [
+        f'{name} ({len(boxes)} rows for {len(truth)} frames)'
+        for name, (truth, boxes) in pairs.items()
+        if len(boxes) > len(truth)
+    ]
+    if longer:
+        notes.append(f'{tracker}: the end of longer results is not scored: {_first(longer)}')
+    invalid = {name: _invalid_rows(boxes[: len(truth)]) for name, (truth, boxes) in pairs.items()}
+    invalid = [f'{name} ({count})' for name, count in invalid.items() if count]
+    if invalid:
+        notes.append(
+            f'{tracker}: rows that are no finite box with area, for which the protocol has a rule: '
+            f'{_first(invalid)}'
+        )
+    corners = sum(_is_corners(boxes[0], truth[0]) for truth, boxes in pairs.values())
+    if corners > len(pairs) / 2:
+        notes.append(
+            f'{tracker}: the first row of {corners} results is the corners of the first box: should '
+            'it be read with box format xyxy?'
+        )
+    return notes
+
+
+def _invalid_rows(boxes: np.ndarray) -> int:
+    return int(np.sum(~(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))))
+
+
+def _is_corners(box: np.ndarray, truth: np.ndarray) -> bool:
+    """Whether ``box`` is the truth x, y, w, h as x1, y1, x2, y2, to a pixel."""
+    corners = np.concatenate([truth[:2], truth[:2] + truth[2:]])
+    return bool((np.abs(box - corners) <= 1).all() and (np.abs(box - truth) > 1).any())
+
+
+def _first(items: list[str], separator: str = ', ') -> str:
+    """As many of ``items`` as fit into a message."""
+    more = f'{separator}and {len(items) - _NAMED} more' if len(items) > _NAMED else ''
+    return separator.join(items[:_NAMED]) + more
 
 
 def summary(evaluations: Mapping[str, Evaluation], details: bool = False) -> dict:
@@ -100,8 +159,9 @@ def summary(evaluations: Mapping[str, Evaluation], details: bool = False) -> dic
         'num_sequences': len(first.sequences),
         'trackers': {name: _measures(evaluation) for name, evaluation in evaluations.items()},
     }
-    if first.notes:
-        report['notes'] = list(first.notes)
+    notes = dict.fromkeys(note for each in evaluations.values() for note in each.notes)
+    if notes:
+        report['notes'] = list(notes)
     if details:
         report['curves'] = {
             name: {

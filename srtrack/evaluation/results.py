@@ -78,7 +78,10 @@ def read_boxes(path: str | os.PathLike, box_format: str = 'xywh') -> np.ndarray:
     Raises:
         ResultFileError: See :func:`read_table`.
     """
-    table = read_table(path, BOX_FORMATS[box_format])
+    return _to_boxes(read_table(path, BOX_FORMATS[box_format]), box_format)
+
+
+def _to_boxes(table: np.ndarray, box_format: str) -> np.ndarray:
     if box_format == 'xywh':
         return table
     corners = table.reshape(len(table), -1, 2)
@@ -90,18 +93,25 @@ def read_boxes(path: str | os.PathLike, box_format: str = 'xywh') -> np.ndarray:
 
 
 def read_track(folder: str | os.PathLike, sequence: str, box_format: str = 'xywh') -> Track:
-    """Boxes and, where there is a score file, scores of one sequence.
+    """Boxes of one sequence, and scores where it has some.
+
+    Scores are in a file of their own, or beside the boxes, as a further number of each row.
 
     Raises:
         ResultFileError: A file is missing or malformed, or the two differ in length.
     """
     boxes_path, scores_path = result_paths(folder, sequence)
-    boxes = read_boxes(boxes_path, box_format)
-    if not scores_path.is_file():
-        return Track(boxes)
-    scores = read_table(scores_path, columns=1)[:, 0]
-    if len(scores) != len(boxes):
-        raise ResultFileError(f'{scores_path}: {len(scores)} scores for {len(boxes)} boxes')
+    columns = BOX_FORMATS[box_format]
+    table = read_table(boxes_path)
+    if table.shape[1] not in (columns, columns + 1):
+        read_table(boxes_path, columns)  # says what is wrong
+    boxes, scores = _to_boxes(table[:, :columns], box_format), None
+    if scores_path.is_file():
+        scores = read_table(scores_path, columns=1)[:, 0]
+        if len(scores) != len(boxes):
+            raise ResultFileError(f'{scores_path}: {len(scores)} scores for {len(boxes)} boxes')
+    elif table.shape[1] > columns:
+        scores = table[:, columns]
     return Track(boxes, scores)
 
 

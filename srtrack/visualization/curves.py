@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from .style import (
     INK,
-    LINE_STYLES,
-    PALETTE,
     add_legend,
+    line_style,
     literal,
     new_figure,
     series_colors,
@@ -122,20 +121,55 @@ def normalized_precision_plot(
     )
 
 
+def precision_recall_plot(
+    curves: Curves,
+    scores: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Precision and recall',
+) -> Figure:
+    """Tracking precision over recall, one point for each confidence threshold.
+
+    Takes ``{'recall': (n,), 'precision': (n,)}`` per tracker; else like :func:`success_plot`.
+    """
+    axes = {'recall': 'tracking recall', 'precision': 'tracking precision'}
+    return _curve_plot(curves, axes, scores, colors, title, xlim=(0, 1))
+
+
+def expected_overlap_plot(
+    curves: Curves,
+    scores: Mapping[str, float] | None = None,
+    *,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Expected overlap',
+) -> Figure:
+    """Expected average overlap over the length of a sequence, as in the VOT challenges.
+
+    Takes ``{'frames': (n,), 'overlap': (n,)}`` per tracker; else like :func:`success_plot`.
+    """
+    axes = {'frames': 'sequence length (frames)', 'overlap': 'expected overlap'}
+    return _curve_plot(curves, axes, scores, colors, title)
+
+
 def _threshold_plot(curves, key, scores, colors, title, xlabel) -> Figure:
+    axes = {'thresholds': xlabel, key: f'{key.replace("_", " ")} rate'}
+    return _curve_plot(curves, axes, scores, colors, title)
+
+
+def _curve_plot(curves, axes, scores, colors, title, xlim=None) -> Figure:
+    """Lines over ``axes``: the keys of x and y, each with its label."""
+    (x_key, xlabel), (y_key, ylabel) = axes.items()
     fig = new_figure(5.4, 3.7)
-    ax = style_axes(fig.subplots(), title, xlabel, f'{key.replace("_", " ")} rate')
+    ax = style_axes(fig.subplots(), title, xlabel, ylabel)
     palette = series_colors(curves, colors)
     lines = {}
     for i, (name, curve) in enumerate(curves.items()):
-        thresholds, rates = _pair(name, curve, 'thresholds', key)
-        style = LINE_STYLES[i // len(PALETTE) % len(LINE_STYLES)]
-        (lines[name],) = ax.plot(
-            thresholds, rates, color=palette[name], linewidth=1.9, linestyle=style
-        )
+        x, y = _pair(name, curve, x_key, y_key)
+        (lines[name],) = ax.plot(x, y, color=palette[name], linewidth=1.9, linestyle=line_style(i))
         tag_series(name, lines[name])
     ax.set_ylim(0, 1)
     ax.margins(x=0)
+    ax.set_xlim(xlim)
     add_legend(ax, _ranked_entries(lines, scores), loc='best')
     return fig
 

@@ -1,33 +1,68 @@
 """Figures and the report of several trackers evaluated under one protocol.
 
-``evaluations`` below maps a tracker's name to its result: an object with ``protocol``, ``version``,
-``sequences``, ``values``, ``per_sequence``, ``curves``, ``attributes`` and ``notes``, as
-:class:`srtrack.evaluation.functional.Evaluation` has them.
+``evaluations`` below maps a tracker's name to its
+:class:`~srtrack.evaluation.functional.Evaluation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .curves import normalized_precision_plot, precision_plot, success_plot
-from .radar import radar_plot
-from .report import Cell, Section, figure_section, table_section, text_section, write_report
-from .style import series_colors
+from srtrack.evaluation.comparison import Comparison, Ranking, rank_sequences, ranking_measure
 
-#: Curve of an evaluation -> its plot, and the plot's name for the values.
+from .curves import (
+    expected_overlap_plot,
+    normalized_precision_plot,
+    precision_plot,
+    precision_recall_plot,
+    success_plot,
+)
+from .radar import radar_plot
+from .report import (
+    Cell,
+    Section,
+    code_section,
+    figure_section,
+    table_section,
+    text_section,
+    write_report,
+)
+from .sequence_view import TRUTH, TrackerScore, sequence_view
+from .style import GROUND_TRUTH, series_colors, series_key
+
+
+class _Plot(NamedTuple):
+    """How a curve of an evaluation is drawn: function, its keys of x and y, name of the figure."""
+
+    function: Callable[..., Figure]
+    x: str
+    y: str
+    name: str
+
+
 _PLOTS = {
-    'success': (success_plot, 'success'),
-    'precision': (precision_plot, 'precision'),
-    'norm_precision': (normalized_precision_plot, 'normalized_precision'),
+    'success': _Plot(success_plot, 'thresholds', 'success', 'success'),
+    'precision': _Plot(precision_plot, 'thresholds', 'precision', 'precision'),
+    'norm_precision': _Plot(
+        normalized_precision_plot, 'thresholds', 'normalized_precision', 'normalized_precision'
+    ),
+    'precision_recall': _Plot(precision_recall_plot, 'recall', 'precision', 'precision_recall'),
+    'expected_overlap': _Plot(expected_overlap_plot, 'frames', 'overlap', 'expected_overlap'),
 }
+_HARDEST = 'Hardest sequences'
+_DIFFERENT = 'Sequences on which the trackers differ most'
 
 
 def evaluation_figures(evaluations: Mapping, headline: Mapping[str, str]) -> dict[str, Figure]:
-    """Success, precision and normalised precision plots, and a radar plot of the attributes.
+    """One plot a curve, and a radar plot of the attributes.
 
     Args:
         evaluations: See above.
@@ -43,17 +78,15 @@ def evaluation_figures(evaluations: Mapping, headline: Mapping[str, str]) -> dic
     for curve, measure in headline.items():
         if curve not in first.curves or curve not in _PLOTS:
             continue
-        plot, key = _PLOTS[curve]
-        figures[key] = plot(
-            {
-                name: {'thresholds': each.curves[curve].thresholds, key: each.curves[curve].values}
-                for name, each in evaluations.items()
-            },
+        plot = _PLOTS[curve]
+        curves = {name: each.curves[curve] for name, each in evaluations.items()}
+        figures[plot.name] = plot.function(
+            {name: {plot.x: each.thresholds, plot.y: each.values} for name, each in curves.items()},
             {name: each.values[measure] for name, each in evaluations.items()},
             title=f'{measure} ({first.protocol})',
         )
     if len(first.attributes) >= 3:
-        measure = next(iter(first.values))
+        measure = ranking_measure(first.values)
         scores = {
             name: {attribute: values[measure] for attribute, values in each.attributes.items()}
             for name, each in evaluations.items()
@@ -62,72 +95,264 @@ def evaluation_figures(evaluations: Mapping, headline: Mapping[str, str]) -> dic
     return figures
 
 
+def telling_sequences(evaluations: Mapping, count: int) -> dict[str, list[str]]:
+    """Title -> names: the ``count`` hardest sequences, and others on which the trackers differ."""
+    ranking = rank_sequences(evaluations)
+    hardest = ranking.hardest(count)
+    different = [name for name in ranking.most_different(2 * count) if name not in hardest][:count]
+    chosen = {_HARDEST: hardest, _DIFFERENT: different}
+    return {title: names for title, names in chosen.items() if names}
+
+
+class RawFiles(NamedTuple):
+    """Files that a report leads to: sequence -> ground truth, and tracker -> sequence -> results."""
+
+    truth: Mapping[str, Path]
+    results: Mapping[str, Mapping[str, Path]]
+
+
 def write_evaluation_report(
-    path: str | Path, evaluations: Mapping, headline: Mapping[str, str]
+    path: str | Path,
+    evaluations: Mapping,
+    headline: Mapping[str, str],
+    *,
+    comparisons: Mapping[str, Comparison] | None = None,
+    frames: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]] | None = None,
+    files: RawFiles | None = None,
+    strips: int = 5,
+    notes: Iterable[str] = (),
+    command: str = '',
 ) -> Path:
-    """Write one HTML file with all of it, and return its path; arguments as above."""
+    """Write one HTML file with all of it, and return its path. What is not given is left out.
+
+    Args:
+        path: HTML file to write.
+        evaluations, headline: See :func:`evaluation_figures`.
+        comparisons: Sequence -> what the trackers did in it; those of :func:`telling_sequences` are
+            shown.
+        frames: Sequence -> frame number -> modality -> picture (H, W, 3) uint8, RGB.
+        files: Where the raw files are. Links to them are relative to ``path`` where they can be.
+        strips: How many sequences each of the two choices of :func:`telling_sequences` shows.
+        notes: What the reader must know besides the notes of the evaluations.
+        command: What reproduces the report.
+    """
+    path = Path(path)
     first = next(iter(evaluations.values()))
     colors = series_colors(list(evaluations))
+    ranking = rank_sequences(evaluations)
+    links = _Links(path, files)
+    comparisons = comparisons or {}
     sections = [_results(evaluations, colors)]
     figures = evaluation_figures(evaluations, headline)
     if figures:
         sections.append(figure_section('Curves', *figures.values()))
     if first.attributes:
         sections.append(_attributes(evaluations, colors))
-    sections.append(_sequences(evaluations))
-    if first.notes:
-        sections.append(text_section('Notes', *first.notes))
+    for title, names in telling_sequences(evaluations, strips).items():
+        shown = [comparisons[name] for name in names if name in comparisons]
+        if shown:
+            sections.append(_views(title, shown, frames or {}, ranking, colors, links))
+    sections.append(_sequences(ranking, set(comparisons), colors, links))
+    notes = dict.fromkeys([*(note for each in evaluations.values() for note in each.notes), *notes])
+    if notes:
+        sections.append(text_section('Notes', *notes))
+    if command:
+        sections.append(code_section('How to reproduce', command))
+    switches = {**colors, **({TRUTH: GROUND_TRUTH} if frames else {})}
     return write_report(
         path,
         f'Evaluation under the protocol {first.protocol}',
         sections,
-        lead=f'{len(evaluations)} tracker(s) on {len(first.sequences)} sequences.',
+        lead=_lead(evaluations),
         badges=[f'protocol: {first.protocol}', first.version],
-        series=colors,
+        series=switches,
+        footer='Written by srtrack. Only links to raw files lead out of this file.',
+    )
+
+
+class _Links:
+    """Addresses of raw files as seen from the report."""
+
+    def __init__(self, report: Path, files: RawFiles | None) -> None:
+        self._folder = report.absolute().parent
+        self._files = files or RawFiles({}, {})
+
+    def truth(self, sequence: str) -> str:
+        return self._address(self._files.truth.get(sequence))
+
+    def result(self, tracker: str, sequence: str) -> str:
+        return self._address(self._files.results.get(tracker, {}).get(sequence))
+
+    def _address(self, path: Path | None) -> str:
+        if path is None:
+            return ''
+        try:
+            relative = os.path.relpath(path, self._folder)
+        except ValueError:  # another drive
+            return Path(path).absolute().as_uri()
+        # The dot keeps a colon in the first part from reading as a scheme.
+        return './' + quote(Path(relative).as_posix())
+
+
+def _lead(evaluations: Mapping) -> str:
+    first = next(iter(evaluations.values()))
+    count = f'{len(evaluations)} tracker{"s" if len(evaluations) > 1 else ""}'
+    text = f'{count} on {len(first.sequences)} sequences.'
+    measure = ranking_measure(first.values)
+    scores = {name: each.values[measure] for name, each in evaluations.items()}
+    ranked = sorted(scores, key=lambda name: -np.nan_to_num(scores[name], nan=-1.0))
+    if len(ranked) == 1:
+        return f'{text} {measure} {100 * scores[ranked[0]]:.1f}.'
+    best, second = ranked[:2]
+    return (
+        f'{text} {best} leads with {measure} {100 * scores[best]:.1f}, '
+        f'before {second} with {100 * scores[second]:.1f}.'
     )
 
 
 def _results(evaluations: Mapping, colors: Mapping[str, str]) -> Section:
-    measures = list(next(iter(evaluations.values())).values)
-    rows = [
-        [Cell(name, name), *(_percent(each.values[measure]) for measure in measures)]
-        for name, each in evaluations.items()
-    ]
+    first = next(iter(evaluations.values()))
+    rows = _score_rows(evaluations, list(first.values), lambda each: each.values)
     return table_section(
-        'Results', ['tracker', *measures], rows, series=colors, caption='In percent.'
+        'Results',
+        ['tracker', *first.values],
+        rows,
+        series=colors,
+        caption=f'In percent, the best in bold. Protocol {first.protocol}: {first.version}.',
     )
 
 
 def _attributes(evaluations: Mapping, colors: Mapping[str, str]) -> Section:
+    """A table by attribute for each measure; the first is open."""
     first = next(iter(evaluations.values()))
-    measure = next(iter(first.values))
-    rows = [
-        [Cell(name, name), *(_percent(values[measure]) for values in each.attributes.values())]
-        for name, each in evaluations.items()
-    ]
-    return table_section(
-        f'Attributes ({measure})', ['tracker', *first.attributes], rows, series=colors
-    )
+    main = ranking_measure(first.values)
+    html = []
+    for measure in sorted(first.values, key=lambda name: name != main):
+        rows = _score_rows(
+            evaluations,
+            list(first.attributes),
+            lambda each, measure=measure: {
+                attribute: values[measure] for attribute, values in each.attributes.items()
+            },
+        )
+        table = table_section('', ['tracker', *first.attributes], rows, series=colors).html
+        state = ' open' if measure == main else ''
+        html.append(f'<details{state}><summary>{measure}</summary>{table}</details>')
+    return Section('Attributes', ''.join(html))
 
 
-def _sequences(evaluations: Mapping) -> Section:
-    """Every sequence with the first measure of each tracker, the hardest one first."""
-    first = next(iter(evaluations.values()))
-    measure = next(iter(first.per_sequence))
-    scores = np.array([each.per_sequence[measure] for each in evaluations.values()], dtype=float)
-    known = np.isfinite(scores).sum(axis=0)
-    mean = np.where(known, np.nansum(scores, axis=0) / np.maximum(known, 1), np.nan)
-    rows = [
-        [Cell(first.sequences[i], first.sequences[i]), *map(_percent, [mean[i], *scores[:, i]])]
-        for i in np.argsort(mean)
+def _score_rows(evaluations: Mapping, keys: list[str], values_of) -> list[list[Cell]]:
+    """A row a tracker; the best value of each column is marked."""
+    table = {name: values_of(each) for name, each in evaluations.items()}
+    best = {key: _best(row[key] for row in table.values()) for key in keys}
+    return [
+        [Cell(name, name), *(_percent(row[key], best=row[key] == best[key]) for key in keys)]
+        for name, row in table.items()
     ]
+
+
+def _best(values: Iterable[float]) -> float | None:
+    """The largest of several values; nothing is best that has no rival."""
+    values = [value for value in values if np.isfinite(value)]
+    return max(values) if len(values) > 1 else None
+
+
+def _anchor(sequence: str) -> str:
+    return f'sequence-{series_key(sequence)}'
+
+
+def _views(title, comparisons, frames, ranking: Ranking, colors, links: _Links) -> Section:
+    place = {name: i for i, name in enumerate(ranking.sequences)}
+    html = []
+    for comparison in comparisons:
+        name = comparison.sequence
+        row = place[name]
+        pictures = frames.get(name, {})
+        mean = 'mean ' if len(colors) > 1 else ''
+        remark = (
+            f'{mean}{ranking.measure} {100 * ranking.mean[row]:.1f}, {len(comparison.truth)} frames'
+        )
+        html.append(
+            sequence_view(
+                name,
+                {
+                    tracker: TrackerScore(values[row], links.result(tracker, name))
+                    for tracker, values in ranking.scores.items()
+                },
+                colors,
+                remark=remark,
+                truth_href=links.truth(name),
+                truth=comparison.truth,
+                boxes=comparison.boxes,
+                overlaps=comparison.overlaps,
+                indices=sorted(pictures),
+                frames=pictures,
+                anchor=_anchor(name),
+            )
+        )
+    caption = 'Overlap with the ground truth over time, with gaps where the target is absent.'
+    if any(comparison.sequence in frames for comparison in comparisons):
+        caption += (
+            ' Pictures: the first frame, and of equal parts of the sequence the frame in which the '
+            'trackers differ most; a click enlarges them.'
+        )
+    return Section(title, f'<p class="caption">{caption}</p>{"".join(html)}')
+
+
+def _sequences(ranking: Ranking, shown: set[str], colors, links: _Links) -> Section:
+    """Every sequence with the score of each tracker, the hardest one first."""
+    trackers = list(ranking.scores)
+    several = len(trackers) > 1
+    rows = []
+    for i, name in enumerate(ranking.sequences):
+        scores = {tracker: values[i] for tracker, values in ranking.scores.items()}
+        best = _best(scores.values())
+        cells = [Cell(name, name, href=f'#{_anchor(name)}' if name in shown else '')]
+        if several:
+            cells += [_percent(ranking.mean[i]), _gap(*list(scores.values())[:2])]
+        cells += [
+            _percent(value, links.result(tracker, name), best=value == best)
+            for tracker, value in scores.items()
+        ]
+        rows.append([*cells, _file(links.truth(name))])
+    columns = ['sequence', *(['mean', 'gap'] if several else []), *trackers, TRUTH]
+    controls = '<label>find <input type="search" data-find placeholder="sequence"></label>'
+    if several:
+        controls += (
+            f'<span data-gap="2">gap: {_choice(trackers, 3, 0)} − {_choice(trackers, 3, 1)}</span>'
+        )
     return table_section(
-        f'Sequences ({measure})',
-        ['sequence', 'mean', *evaluations],
+        f'All sequences ({ranking.measure})',
+        columns,
         rows,
-        caption='In percent, the hardest first.',
+        series=colors,
+        caption='In percent, the hardest first, the best of each in bold. Scores lead to the result '
+        'files, names to the sequences shown above.',
+        controls=f'<div class="controls">{controls}</div>',
+        tall=True,
     )
 
 
-def _percent(value: float) -> Cell:
-    return Cell(float(value), f'{100 * value:.1f}') if np.isfinite(value) else Cell(None, '–')
+def _choice(names: list[str], first_column: int, selected: int) -> str:
+    """A menu of trackers; the value of each is its column."""
+    options = ''.join(
+        f'<option value="{first_column + i}"{" selected" if i == selected else ""}>'
+        f'{escape(name)}</option>'
+        for i, name in enumerate(names)
+    )
+    return f'<select aria-label="tracker">{options}</select>'
+
+
+def _percent(value: float, href: str = '', best: bool = False) -> Cell:
+    if not np.isfinite(value):
+        return Cell(None, '–')
+    return Cell(float(value), f'{100 * value:.1f}', href=href, best=best)
+
+
+def _gap(a: float, b: float) -> Cell:
+    gap = a - b
+    return Cell(float(gap), f'{100 * gap:+.1f}') if np.isfinite(gap) else Cell(None, '–')
+
+
+def _file(href: str) -> Cell:
+    return Cell(None, 'file', href=href) if href else Cell(None, '–')

@@ -85,9 +85,18 @@ def _page_attribute(key: str, value: str, prefix: str) -> tuple[str, str]:
 
 def png_data_uri(image: np.ndarray) -> str:
     """``image`` ((H, W, 3) uint8, RGB) as a ``data:`` address that holds the whole PNG."""
+    return 'data:image/png;base64,' + _encode(image, '.png')
+
+
+def jpeg_data_uri(image: np.ndarray, quality: int = 80) -> str:
+    """The same as JPEG: for photographs, of which a page shows many."""
+    return 'data:image/jpeg;base64,' + _encode(image, '.jpg', [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def _encode(image: np.ndarray, suffix: str, options: Sequence[int] = ()) -> str:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'expected (H, W, 3) uint8, got {image.shape} {image.dtype}')
-    ok, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    ok, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), list(options))
     if not ok:
         raise ValueError(f'cannot encode a picture of shape {image.shape}')
-    return 'data:image/png;base64,' + base64.b64encode(data.tobytes()).decode()
+    return base64.b64encode(data.tobytes()).decode()

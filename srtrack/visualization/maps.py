@@ -111,7 +111,7 @@ def prior_map(
         log: Colour by the logarithm; eigenvalues span decades. Values <= 0 then stay blank.
         title: Title of the map.
     """
-    return _operation_figure({'': scores}, log, title, 'prior sensitivity')
+    return operation_figure({'': scores}, log, title, 'prior sensitivity')
 
 
 def distance_map(
@@ -130,10 +130,10 @@ def distance_map(
         title: Title of the figure.
     """
     label = r'$\Vert\theta_t-\theta_0\Vert_2\,/\,\Vert\theta_0\Vert_2$'
-    return _operation_figure(distances, log, title, label)
+    return operation_figure(distances, log, title, label)
 
 
-def _operation_figure(runs, log: bool, title: str, label: str) -> Figure:
+def operation_figure(runs, log: bool, title: str, label: str) -> Figure:
     """A row of maps for each run, one map a branch, a strip of other operations below each row."""
     if not any(values for values in runs.values()):
         raise ValueError('a map needs at least one operation')

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import INK, add_legend, literal, new_figure, series_colors, tag_series
+from .style import INK, add_legend, line_style, literal, new_figure, series_colors, tag_series
+
+# The areas of more trackers would only darken each other.
+_FILLED = 3
 
 
 def radar_plot(
@@ -24,7 +27,8 @@ def radar_plot(
         colors: Tracker name -> colour; the palette's where not given.
         title: Title of the plot.
 
-    Each label names the attribute with the lowest and the best score on it, as papers do. The radial
+    Each label names the attribute with the lowest and the best score on it, as papers do (of one
+    tracker, its score). The radial
     axis starts below the lowest score, at a multiple of ten percent, so that differences show.
 
     Raises:
@@ -38,20 +42,23 @@ def radar_plot(
     )
     angles = 2 * np.pi * np.arange(len(attributes)) / len(attributes)
 
-    fig = new_figure(5.4, 4.9)
+    fig = new_figure(5.4, 4.8)
     ax = fig.subplots(subplot_kw={'projection': 'polar'})
     palette = series_colors(scores, colors)
     entries = {}
-    for name, row in zip(scores, values):
+    for i, (name, row) in enumerate(zip(scores, values)):
         closed = np.append(row, row[0])
-        (line,) = ax.plot(np.append(angles, 2 * np.pi), closed, 'o-', color=palette[name])
-        line.set(linewidth=1.7, markersize=3.5)
-        (area,) = ax.fill(np.append(angles, 2 * np.pi), closed, color=palette[name], alpha=0.07)
-        tag_series(name, line, area)
+        (line,) = ax.plot(np.append(angles, 2 * np.pi), closed, color=palette[name])
+        line.set(linewidth=1.6, linestyle=line_style(i), marker='o', markersize=2.8)
+        tag_series(name, line)
+        if len(scores) <= _FILLED:
+            (area,) = ax.fill(line.get_xdata(), closed, color=palette[name], alpha=0.07)
+            tag_series(name, area)
         entries[name] = (line, f'\u200a{name}')
     _style_polar(ax, angles, [_label(*pair) for pair in zip(attributes, values.T)], values)
-    ax.set_title(literal(title), fontsize=11, fontweight='bold', color=INK, pad=14)
-    add_legend(ax, entries, loc='upper center', bbox_to_anchor=(0.5, -0.1), ncols=2)
+    # Above the labels, too, which the axes' own title would not clear.
+    fig.suptitle(literal(title), fontsize=11, fontweight='bold', color=INK)
+    add_legend(ax, entries, below=True)
     return fig
 
 
@@ -59,6 +66,8 @@ def _label(attribute: str, column: np.ndarray) -> str:
     known = column[np.isfinite(column)]
     if not len(known):
         return attribute
+    if len(column) == 1:
+        return f'{attribute}\n{known[0]:.1f}'
     return f'{attribute}\n({known.min():.1f}, {known.max():.1f})'
 
 
@@ -70,8 +79,13 @@ def _style_polar(ax, angles, labels, values) -> None:
     ax.set_theta_offset(np.pi / 2)
     ax.set_theta_direction(-1)
     ax.set_xticks(angles, [literal(label) for label in labels])
+    # Labels begin or end at their axis, so that many of them do not run into each other.
+    for angle, label in zip(angles, ax.get_xticklabels()):
+        across, up = np.sin(angle), np.cos(angle)
+        label.set_ha('center' if abs(across) < 0.1 else 'left' if across > 0 else 'right')
+        label.set_va('center' if abs(up) < 0.6 else 'bottom' if up > 0 else 'top')
     ax.set_facecolor('none')
-    ax.tick_params(axis='x', colors=INK, labelsize=8.5, pad=9)
+    ax.tick_params(axis='x', colors=INK, labelsize=7.5 if len(angles) > 12 else 8.5, pad=2)
     ax.tick_params(axis='y', colors=INK, labelsize=7)
     ax.grid(True, color=INK, alpha=0.16, linewidth=0.6)
     ax.spines['polar'].set(color=INK, alpha=0.3, linewidth=0.6)

@@ -36,12 +36,15 @@ class Cell(NamedTuple):
     """A table cell that shows ``text`` and sorts by ``value``.
 
     ``note`` is a small remark behind the text; ``tone`` colours it: ``'good'``, ``'bad'`` or ``''``.
+    ``href`` is where the text leads; ``best`` sets it in bold.
     """
 
     value: Any
     text: str
     note: str = ''
     tone: str = ''
+    href: str = ''
+    best: bool = False
 
 
 def text_section(title: str, *paragraphs: str) -> Section:
@@ -57,6 +60,8 @@ def table_section(
     groups: Sequence[tuple[str, int]] = (),
     series: Mapping[str, str] | None = None,
     caption: str = '',
+    controls: str = '',
+    tall: bool = False,
 ) -> Section:
     """A table that the reader sorts by a click on a column's head; empty cells stay last.
 
@@ -66,16 +71,17 @@ def table_section(
         rows: Cells of each row. Numbers are shown with four significant digits, None and NaN as a
             dash; a :class:`Cell` says itself how it looks and sorts.
         groups: A second head above the first: (label, number of columns) from left to right.
-        series: Colours of trackers. A row whose first cell is one of them gets its colour, and is
-            hidden with it.
+        series: Colours of trackers. A row whose first cell is one of them, and a column that is
+            called so, gets its colour and is hidden with it.
         caption: A sentence below the table.
+        controls: Trusted HTML above the table.
+        tall: Whether the table scrolls in a window of its own.
 
     Raises:
         ValueError: A row does not have one cell a column.
     """
-    head = ''.join(
-        f'<th scope="col"><button type="button">{escape(name)}</button></th>' for name in columns
-    )
+    series = series or {}
+    head = ''.join(_table_head(name, series.get(name)) for name in columns)
     over = ''.join(f'<th colspan="{span}">{escape(label)}</th>' for label, span in groups)
     body = []
     for row in rows:
@@ -84,13 +90,21 @@ def table_section(
                 f'{title}: a row has {len(row)} cells for {len(columns)} columns: {row}'
             )
         cells = [cell if isinstance(cell, Cell) else _plain_cell(cell) for cell in row]
-        body.append(_table_row(cells, series or {}))
+        body.append(_table_row(cells, series))
     table = (
-        f'<div class="scroll"><table class="sortable"><thead>'
+        f'{controls}<div class="scroll{" tall" if tall else ""}"><table class="sortable"><thead>'
         f'{f"<tr class=groups>{over}</tr>" if over else ""}<tr>{head}</tr></thead>'
         f'<tbody>{"".join(body)}</tbody></table></div>'
     )
     return Section(title, table + _caption(caption))
+
+
+def _table_head(name: str, color: str | None) -> str:
+    mark = f' data-series="{series_key(name)}"' if color else ''
+    return (
+        f'<th scope="col"{mark}><button type="button" title="{escape(name)}">'
+        f'{swatch(color) if color else ""}{escape(name)}</button></th>'
+    )
 
 
 def _plain_cell(value) -> Cell:
@@ -107,19 +121,32 @@ def _is_missing(value) -> bool:
 
 def _table_row(cells: Sequence[Cell], series: Mapping[str, str]) -> str:
     first = cells[0].text if cells else ''
-    mark, swatch = '', ''
+    mark, icon = '', ''
     if first in series:
         mark = f' data-series="{series_key(first)}"'
-        swatch = _swatch(series[first])
+        icon = swatch(series[first])
     html = []
     for cell in cells:
-        value = '' if _is_missing(cell.value) else escape(str(cell.value))
+        text = link(cell.text, cell.href)
         note = f' <small class="{escape(cell.tone)}">{escape(cell.note)}</small>'
         html.append(
-            f'<td data-sort="{value}">{swatch}{escape(cell.text)}{note if cell.note else ""}</td>'
+            f'<td data-sort="{_sort_key(cell.value)}"{" class=best" if cell.best else ""}>'
+            f'{icon}{text}{note if cell.note else ""}</td>'
         )
-        swatch = ''
+        icon = ''
     return f'<tr{mark}>{"".join(html)}</tr>'
+
+
+def _sort_key(value) -> str:
+    if _is_missing(value):
+        return ''
+    # More digits than anyone compares would be half of a large table's size.
+    return f'{value:.6g}' if isinstance(value, (float, np.floating)) else escape(str(value))
+
+
+def link(text: str, href: str) -> str:
+    """``text`` as HTML that leads to ``href``; just the text where that is empty."""
+    return f'<a href="{escape(href)}">{escape(text)}</a>' if href else escape(text)
 
 
 def settings_section(title: str, settings: Mapping[str, Any]) -> Section:
@@ -260,14 +287,16 @@ def _switches(series: Mapping[str, str]) -> str:
     if not series:
         return ''
     buttons = ''.join(
-        f'<button type="button" aria-pressed="true" data-toggle="{series_key(name)}">'
-        f'{_swatch(color)}{escape(name)}</button>'
+        f'<button type="button" aria-pressed="true" title="{escape(name)}" '
+        f'data-toggle="{series_key(name)}">'
+        f'{swatch(color)}<span>{escape(name)}</span></button>'
         for name, color in series.items()
     )
     return f'<div class="switches" role="group" aria-label="show and hide">{buttons}</div>\n'
 
 
-def _swatch(color: str) -> str:
+def swatch(color: str) -> str:
+    """A small square of a tracker's colour."""
     return f'<i class="swatch" style="background:{escape(color)}"></i>'
 
 

@@ -17,21 +17,24 @@ from matplotlib.figure import Figure
 INK = '#1c2430'
 #: Colour of ground-truth boxes; no tracker has it.
 GROUND_TRUTH = '#2ee66b'
-#: Colours of trackers, readable on white, on near black and on top of pictures.
+#: Colours of trackers. Any two of them, and the ground truth's, stay apart with red-blind and
+#: green-blind eyes, too (0.087 or more in OKLab under Machado et al., 2009), on white and near black.
 PALETTE = (
     '#3b82f6',
     '#f97316',
-    '#a855f7',
-    '#e11d68',
-    '#06a5c4',
-    '#d6a106',
-    '#8a94a6',
-    '#b45309',
-    '#6366f1',
-    '#f472b6',
+    '#a81ba3',
+    '#73b6fa',
+    '#e63f9f',
+    '#a14d2f',
+    '#6e41db',
+    '#ea91bc',
+    '#2a5d6c',
+    '#63b376',
 )
-# The palette starts over with the next one of these: ten solid lines, then ten dashed ones, ...
-LINE_STYLES = ('-', '--', '-.', (0, (1, 1.2)))
+# Five colours each, so that lines of like colours differ in style: 50 series look different.
+LINE_STYLES = ('-', (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (5, 1.4, 1, 1.4)), (0, (9, 3)))
+# What fits into the width of a figure, in a legend's font.
+_LEGEND_CHARACTERS = 70
 # Keeps figures legible without DejaVu Sans, which few phones have.
 FONTS = ('DejaVu Sans', 'Verdana', 'sans-serif')
 
@@ -46,6 +49,17 @@ def series_colors(names: Iterable[str], colors: Mapping[str, str] | None = None)
     unnamed = [name for name in names if name not in colors]
     chosen = {name: free[i % len(free)] for i, name in enumerate(unnamed)}
     return {name: colors.get(name) or chosen[name] for name in names}
+
+
+def line_style(index: int):
+    """Matplotlib line style of the series number ``index`` from 0."""
+    return LINE_STYLES[index // 5 % len(LINE_STYLES)]
+
+
+def svg_dashes(index: int) -> str:
+    """The same line style as an SVG ``stroke-dasharray`` for lines two units wide; '' if solid."""
+    style = line_style(index)
+    return '' if style == '-' else ' '.join(f'{2 * length:g}' for length in style[1])
 
 
 def series_key(name: str) -> str:
@@ -90,11 +104,34 @@ def tag_series(name: str, *artists) -> None:
         artist.set_gid(f'series-{series_key(name)}')
 
 
-def add_legend(ax: Axes, entries: Mapping[str, tuple], **kwargs) -> None:
-    """A frameless legend of ``entries``: name -> (artist, label), toggled with their series."""
+def add_legend(ax: Axes, entries: Mapping[str, tuple], *, below: bool = False, **kwargs) -> None:
+    """A frameless legend of ``entries``: name -> (artist, label), toggled with their series.
+
+    A few short labels stand where the curves leave room, or where ``kwargs`` say. More, or longer
+    ones, or any if ``below``, stand below the axes, for which the figure grows; the longest are cut
+    in their middle.
+    """
     handles = [handle for handle, _ in entries.values()]
-    labels = [literal(label) for _, label in entries.values()]
+    labels = [literal(shorten(label, _LEGEND_CHARACTERS)) for _, label in entries.values()]
     kwargs = {'fontsize': 8.5, 'labelcolor': INK, 'frameon': False, **kwargs}
-    legend = ax.legend(handles, labels, **kwargs)
+    longest = max(map(len, labels), default=0)
+    if len(labels) <= 5 and longest <= 34 and not below:
+        legend = ax.legend(handles, labels, **kwargs)
+    else:
+        figure = ax.get_figure()
+        columns = max(1, min(4, _LEGEND_CHARACTERS // (longest + 6)))
+        rows = -(-len(labels) // columns)
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + 0.1 + 0.19 * rows)
+        kwargs.update(loc='outside lower center', ncols=columns)
+        legend = figure.legend(handles, labels, **kwargs)
     for name, handle, text in zip(entries, legend.legend_handles, legend.get_texts()):
         tag_series(name, handle, text)
+
+
+def shorten(text: str, length: int) -> str:
+    """``text`` with its middle replaced by an ellipsis where it is longer than ``length``."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f'{text[: length - 1 - tail]}…{text[len(text) - tail :]}'

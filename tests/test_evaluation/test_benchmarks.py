@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from srtrack.evaluation.benchmarks import (
+    find_results,
     list_sequences,
     read_annotation,
     read_attributes,
     read_result,
+    result_file,
+    truth_file,
 )
 from srtrack.evaluation.functional import PROTOCOLS
 from srtrack.evaluation.results import ResultFileError
@@ -41,6 +44,7 @@ def write(folder, files):
 def test_ground_truth_is_read_as_the_benchmark_has_it(tmp_path, protocol, files):
     write(tmp_path, files)
     assert list_sequences(protocol, tmp_path) == ['a']
+    assert truth_file(protocol, tmp_path, 'a') == tmp_path / next(iter(files))
     annotation = read_annotation(protocol, tmp_path, 'a')
     np.testing.assert_array_equal(annotation.boxes, ARRAY)
     if protocol in ('visevent', 'coesot'):
@@ -141,3 +145,39 @@ def test_attributes_that_are_not_there(tmp_path):
     (tmp_path / 'gt').mkdir()
     with pytest.raises(ResultFileError, match='no attributes in or beside it'):
         read_attributes('visevent', tmp_path / 'gt', ['a'])
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'file', 'found'),
+    [
+        ('lasher', 'a.txt', 'a.txt'),
+        ('lasher', 'a/a_001.txt', None),
+        ('depthtrack', 'a.txt', 'a.txt'),
+        ('depthtrack', 'rgbd-unsupervised/a/a_001.bin', 'rgbd-unsupervised/a'),
+        ('vot-rgbd2022', 'baseline/a/a_00000000.txt', 'baseline/a'),
+        ('vot-rgbd2022', 'a/a_00000000.txt', 'a'),
+    ],
+)
+def test_results_are_found_as_trackers_and_the_toolkit_write_them(tmp_path, protocol, file, found):
+    write(tmp_path, {file: BOXES})
+    assert result_file(protocol, tmp_path, 'a') == (found and tmp_path / found)
+
+
+def test_a_subfolder_with_the_results_stands_for_its_parent(tmp_path):
+    write(tmp_path, {'LasHeR/a.txt': BOXES, 'logs/log.txt': '', 'metrics.json': '{}'})
+    assert find_results('lasher', tmp_path, ['a', 'b']) == tmp_path / 'LasHeR'
+    write(tmp_path, {'RGBT234/b.txt': BOXES})
+    with pytest.raises(ResultFileError, match=r'several subfolders \(LasHeR, RGBT234\)'):
+        find_results('lasher', tmp_path, ['a', 'b'])
+    write(tmp_path, {'b.txt': BOXES})
+    assert find_results('lasher', tmp_path, ['a', 'b']) == tmp_path
+
+
+def test_a_folder_without_any_result_says_what_it_holds(tmp_path):
+    with pytest.raises(ResultFileError, match=r'no result of any of the 1 sequences.*it is empty'):
+        find_results('lasher', tmp_path, ['a'])
+    write(tmp_path, {f'{i}.txt': BOXES for i in range(5)})
+    with pytest.raises(ResultFileError, match=r'it holds 0\.txt, 1\.txt, 2\.txt and 2 more'):
+        find_results('lasher', tmp_path, ['a'])
+    with pytest.raises(ResultFileError, match='no such folder'):
+        find_results('lasher', tmp_path / '0.txt', ['a'])

@@ -1,9 +1,12 @@
 """The tool as a user runs it."""
 
+import importlib.util
 import json
+import runpy
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,7 +52,7 @@ def test_last_line_is_the_result_and_files_are_written(tool, benchmark):
     )
     assert done.returncode == 0, done.stderr
     page = (folder / 'report.html').read_text()
-    assert 'b&#x27;s' in page and 'lasher' in page and page.count('<svg') == 4
+    assert 'b&#x27;s' in page and 'lasher' in page and page.count('<figure><svg') == 4
     report = json.loads(done.stdout.splitlines()[-1])
     assert report['protocol'] == 'lasher'
     assert report['num_sequences'] == 3
@@ -83,6 +86,91 @@ def test_unusable_results_are_named_on_one_line(tool, benchmark):
     assert 'c.txt: 1 rows, the sequence has 8' in line
 
 
+def test_what_is_odd_about_results_is_noted(tool, benchmark):
+    folder, data, _ = benchmark
+    corners = {name: boxes.boxes.copy() for name, boxes in data['truth'].items()}
+    for name, boxes in corners.items():
+        boxes[:, 2:] += boxes[:, :2]
+        write_track(folder / 'out' / 'Benchmark', name, Track(np.vstack([boxes, boxes])))
+    near = data['near']['a'].boxes.copy()
+    near[3, 2], near[5] = 0, np.nan
+    write_track(folder / 'near', 'a', Track(near))
+    done = tool(
+        *('--protocol', 'lasher', '--gt', folder / 'gt', '--html', folder / 'report.html'),
+        *('--results', f'corners={folder / "out"}', f'near={folder / "near"}'),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    longer, form, invalid = report['notes']
+    assert longer.startswith('corners: the end of longer results') and 'c (16 rows for 8' in longer
+    assert form.startswith('corners: the first row of 3') and 'xyxy' in form
+    assert invalid.startswith('near: rows that are no finite box') and invalid.endswith('a (2)')
+    assert f'note: {form}' in done.stdout and form in (folder / 'report.html').read_text()
+    done = tool(
+        *('--protocol', 'lasher', '--gt', folder / 'gt', '--box-format', 'xyxy'),
+        *('--results', f'corners={folder / "out"}'),
+    )
+    assert json.loads(done.stdout.splitlines()[-1])['trackers']['corners']['PR'] == 1
+
+
+def make_frames(folder, names, length):
+    for name in names:
+        for modality in ('rgb', 'thermal'):
+            (folder / name / modality).mkdir(parents=True)
+            for i in range(length[name]):
+                picture = np.full((40, 60, 3), 9 * i, np.uint8)
+                cv2.imwrite(str(folder / name / modality / f'{i:04d}.png'), picture)
+        write_track(folder / name, 'groundtruth', Track(np.ones((length[name], 4))))
+
+
+@pytest.fixture
+def main(repo_root, monkeypatch):
+    """The tool in this process, which imports torch once for all tests."""
+    path = repo_root / 'tools' / 'analysis_tools' / 'evaluate_results.py'
+    spec = importlib.util.spec_from_file_location('evaluate_results', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['evaluate_results.py', *map(str, arguments)])
+        module.main()
+
+    return run
+
+
+def test_report_shows_the_frames_of_the_hardest_sequences(main, benchmark):
+    folder, data, _ = benchmark
+    lengths = {name: len(annotation) for name, annotation in data['truth'].items()}
+    make_frames(folder / 'frames', ("b's", 'c'), lengths)
+    arguments = [
+        *('--protocol', 'ope', '--gt', folder / 'gt', '--results', f'far={folder / "far"}'),
+        *('--html', folder / 'out' / 'report.html', '--frames', folder / 'frames'),
+    ]
+    layout = ('--dataset', 'SequenceDataset', 'rgb=rgb', 'aux=thermal')
+    main(*arguments, *layout)
+    page = (folder / 'out' / 'report.html').read_text()
+    # Six frames of each sequence that has some, both modalities in one picture; 'a' is noted.
+    assert page.count('data:image/jpeg') == 12
+    assert f'No frames in {folder / "frames"}: a.' in page
+    assert 'href="./../far/c.txt"' in page
+    with pytest.raises(FileNotFoundError, match='no folder'):
+        main(*arguments)
+    with pytest.raises(ValueError, match="no data set 'Nope'"):
+        main(*arguments, '--dataset', 'Nope')
+    (folder / 'list.txt').write_text('a')
+    with pytest.raises(ValueError, match='none of a; it has 2 sequences'):
+        main(*arguments, *layout, '--sequences', folder / 'list.txt')
+
+
+def test_every_protocol_knows_the_data_set_of_its_benchmark(repo_root):
+    from srtrack.registry import DATASETS
+
+    path = repo_root / 'tools' / 'analysis_tools' / 'evaluate_results.py'
+    known = runpy.run_path(str(path))['BENCHMARKS']
+    assert known.keys() == PROTOCOLS.keys()
+    assert all(DATASETS.get(name) for name in known.values())
+
+
 def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
     folder, data, _ = benchmark
     (folder / 'list.txt').write_text("b's\na\n")
@@ -104,6 +192,12 @@ def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
         (['--results', 'a=x'], 'no such folder'),
         (['--results', 'a={near}', '--attributes', '{list}'], 'no JSON'),
         (['--results', 'a={near}', '--sequences', '{list}'], 'no ground truth for q'),
+        (['--results', ' ={near}'], 'NAME=DIR'),
+        (['--results', 'a={near}', '--frames', 'x'], 'give --html FILE'),
+        (
+            ['--results', 'a={near}', '--html', 'x', '--dataset', 'X'],
+            '--frames ROOT, which is missing',
+        ),
     ],
 )
 def test_wrong_arguments_get_one_clear_error(tool, benchmark, arguments, message):

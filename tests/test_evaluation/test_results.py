@@ -80,6 +80,23 @@ def test_scores_of_another_length_are_an_error(tmp_path):
         read_track(tmp_path, 's')
 
 
+def test_scores_may_stand_beside_the_boxes(tmp_path):
+    (tmp_path / 's.txt').write_text('1,2,3,4,.5\n5,6,7,8,.25\n')
+    track = read_track(tmp_path, 's')
+    np.testing.assert_array_equal(track.boxes, [[1, 2, 3, 4], [5, 6, 7, 8]])
+    np.testing.assert_array_equal(track.scores, [0.5, 0.25])
+    (tmp_path / 's.txt').write_text('3 1 6 4 3 7 0 4 .5\n')
+    np.testing.assert_array_equal(read_track(tmp_path, 's', 'polygon').boxes, [[0, 1, 6, 6]])
+    # A file of scores says it more plainly, and ground truth has none.
+    (tmp_path / 's_score.txt').write_text('.75\n')
+    assert read_track(tmp_path, 's', 'polygon').scores == [0.75]
+    with pytest.raises(ResultFileError, match=r'row 1 is not 4 number\(s\)'):
+        read_track(tmp_path, 's')
+    (tmp_path / 's.txt').write_text('1,2,3,4,.5\n')
+    with pytest.raises(ResultFileError, match=r'row 1 is not 4 number\(s\)'):
+        read_boxes(tmp_path / 's.txt')
+
+
 def test_complete_sequences_need_both_files(tmp_path):
     for name in ('whole', 'no_scores', 'no_boxes', 'broken'):
         write_track(tmp_path, name, Track(np.ones((3, 4)), np.ones(3)))

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -18,3 +20,19 @@ def test_polygons_are_closed_and_in_percent():
 def test_two_attributes_are_refused():
     with pytest.raises(ValueError, match='three attributes'):
         radar_plot({'a': {'x': 0.5, 'y': 0.6}})
+
+
+def test_labels_of_many_attributes_do_not_meet():
+    scores = {
+        'a': {f'A{i}': 0.3 + i / 50 for i in range(19)},
+        'b': {f'A{i}': 0.6 for i in range(19)},
+    }
+    fig = radar_plot(scores, title='t')
+    fig.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in fig.axes[0].get_xticklabels()]
+    (title,) = fig.texts
+    boxes.append(title.get_window_extent())
+    for box, other in combinations(boxes, 2):
+        assert not box.overlaps(other)
+    for box in boxes:
+        assert box.x0 >= 0 and box.x1 <= fig.bbox.x1 and box.y1 <= fig.bbox.y1

@@ -4,14 +4,38 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
+import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
+from srtrack.evaluation.comparison import compare_trackers
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
 from srtrack.evaluation.functional import PROTOCOLS
 from srtrack.evaluation.results import BOX_FORMATS, write_text
 from srtrack.evaluation.table import format_table
+
+#: Data sets that have the frames of a protocol's sequences.
+BENCHMARKS = {
+    'ope': 'SequenceDataset',
+    'lasher': 'LasHeR',
+    'rgbt234': 'RGBT234',
+    'visevent': 'VisEvent',
+    'coesot': 'COESOT',
+    'fe108': 'FE108',
+    'depthtrack': 'DepthTrack',
+    'vot-rgbd2022': 'VOTRGBD2022',
+}
+#: Measures that stand for the curves of the protocols that do not read theirs off curves.
+VOT_HEADLINE = {
+    'depthtrack': {'precision_recall': 'F'},
+    'vot-rgbd2022': {'expected_overlap': 'EAO'},
+}
+#: Pictures in a film strip.
+STRIP_FRAMES = 6
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,8 +64,32 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--json', metavar='FILE', help='also curves and values per sequence')
     parser.add_argument('--plots', metavar='DIR', help='curves as PNG and PDF')
     parser.add_argument('--html', metavar='FILE', help='a report as one HTML file')
+    parser.add_argument(
+        '--frames', metavar='ROOT', help="the benchmark's pictures, for film strips in the report"
+    )
+    parser.add_argument(
+        '--dataset',
+        nargs='+',
+        metavar=('TYPE', 'KEY=VALUE'),
+        help='registered data set that reads ROOT, and its arguments, such as SequenceDataset '
+        "rgb=color aux=depth; by default that of the protocol's benchmark",
+    )
+    parser.add_argument(
+        '--strips',
+        type=int,
+        default=5,
+        metavar='N',
+        help='how many of the hardest and of the most different sequences the report shows frame by '
+        'frame (%(default)s each)',
+    )
     args = parser.parse_args()
     args.results = _named_folders(parser, args.results)
+    if (args.frames or args.dataset) and not args.html:
+        parser.error('--frames and --dataset are for the report: give --html FILE, too')
+    if args.dataset and not args.frames:
+        parser.error('--dataset reads the pictures of --frames ROOT, which is missing')
+    if args.strips < 0:
+        parser.error(f'--strips takes 0 or more, got {args.strips}')
     return args
 
 
@@ -49,6 +97,7 @@ def _named_folders(parser: argparse.ArgumentParser, pairs: list[str]) -> dict[st
     folders = {}
     for pair in pairs:
         name, equals, folder = pair.partition('=')
+        name = name.strip()
         if not (name and equals and folder):
             parser.error(f'--results takes NAME=DIR, got {pair!r}')
         if name in folders:
@@ -61,7 +110,7 @@ def print_tables(evaluations: dict) -> None:
     """Measures of the trackers in percent, and one table per measure by attribute."""
     first = next(iter(evaluations.values()))
     print(f'protocol {first.protocol}: {first.version}; {len(first.sequences)} sequences, percent')
-    for note in first.notes:
+    for note in dict.fromkeys(note for each in evaluations.values() for note in each.notes):
         print(f'note: {note}')
     rows = [
         [name, *(_percent(value) for value in evaluation.values.values())]
@@ -88,14 +137,98 @@ def headline_measures(protocol: str) -> dict[str, str]:
     measures = {}
     for name, measure in getattr(PROTOCOLS[protocol], 'measures', {}).items():
         measures.setdefault(measure.curve, name)
-    return measures
+    return measures or VOT_HEADLINE[protocol]
+
+
+def write_html(args: argparse.Namespace, evaluations: dict, headline: dict[str, str]) -> None:
+    """The report, with what the trackers did in its most telling sequences."""
+    from srtrack import visualization
+
+    names = next(iter(evaluations.values())).sequences
+    folders = {
+        tracker: find_results(args.protocol, folder, names)
+        for tracker, folder in args.results.items()
+    }
+    chosen = visualization.telling_sequences(evaluations, args.strips)
+    comparisons = {
+        name: compare_trackers(args.protocol, args.gt, folders, name, args.box_format)
+        for group in chosen.values()
+        for name in group
+    }
+    frames = read_frames(args, comparisons) if args.frames else {}
+    missing = [name for name in comparisons if args.frames and name not in frames]
+    visualization.write_evaluation_report(
+        args.html,
+        evaluations,
+        headline,
+        comparisons=comparisons,
+        frames=frames,
+        files=visualization.RawFiles(
+            truth={name: truth_file(args.protocol, args.gt, name) for name in names},
+            results={
+                tracker: {name: result_file(args.protocol, folder, name) for name in names}
+                for tracker, folder in folders.items()
+            },
+        ),
+        strips=args.strips,
+        notes=[f'No frames in {args.frames}: {", ".join(missing)}.'] if missing else [],
+        command=shlex.join(['python', *sys.argv]),
+    )
+
+
+def read_frames(args: argparse.Namespace, comparisons: Mapping) -> dict[str, dict]:
+    """Sequence -> frame number -> pictures, of the sequences that the data set has."""
+    dataset = open_dataset(args)
+    sequences = {sequence.name: sequence for sequence in dataset}
+    present = {name: sequences[name] for name in comparisons if name in sequences}
+    if not present:
+        raise ValueError(
+            f'--frames {args.frames}: none of {", ".join(comparisons)}; it has {len(sequences)} '
+            f'sequences, such as {next(iter(sequences))}'
+        )
+    frames = {}
+    for name, sequence in present.items():
+        indices = comparisons[name].key_frames(STRIP_FRAMES)
+        if max(indices) >= len(sequence):
+            raise ValueError(
+                f'--frames {args.frames}: {name} has {len(sequence)} frames, the ground truth '
+                f'{len(comparisons[name].truth)}'
+            )
+        frames[name] = {index: sequence.read(index) for index in indices}
+    return frames
+
+
+def open_dataset(args: argparse.Namespace):
+    """The data set of ``--frames``: its test sequences, or all where it is not split."""
+    # Imported here: scoring alone must not wait for torch.
+    from srtrack.registry import DATASETS
+
+    name, *pairs = args.dataset or [BENCHMARKS[args.protocol]]
+    if DATASETS.get(name) is None:
+        raise ValueError(f'--dataset: no data set {name!r} is registered')
+    options = dict(pair.partition('=')[::2] for pair in pairs)
+    config = {key: _value(text) for key, text in options.items()}
+    config = dict(type=name, data_root=args.frames, **config)
+    if 'test' in getattr(DATASETS.get(name), 'splits', {}) and 'split' not in config:
+        try:
+            return DATASETS.build(dict(config, split='test'))
+        except FileNotFoundError:
+            # ROOT may be the folder of the sequences themselves.
+            pass
+    return DATASETS.build(config)
+
+
+def _value(text: str):
+    """A Python literal, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def main() -> None:
     args = parse_args()
-    if args.plots and 'success' not in getattr(PROTOCOLS[args.protocol], 'thresholds', {}):
-        raise ValueError(f'--plots: {args.protocol} has no success or precision curves')
-    sequences = Path(args.sequences).read_text().split() if args.sequences else None
+    sequences = read_names(args.sequences) if args.sequences else None
     evaluations = evaluate_trackers(
         args.protocol,
         args.gt,
@@ -119,8 +252,17 @@ def main() -> None:
             for name, figure in figures.items():
                 visualization.save_figure(figure, Path(args.plots, name))
         if args.html:
-            visualization.write_evaluation_report(args.html, evaluations, headline)
+            write_html(args, evaluations, headline)
     print(json.dumps(summary(evaluations), ensure_ascii=False))
+
+
+def read_names(path: str) -> list[str]:
+    """Names of sequences, one a line."""
+    lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise ValueError(f'{path}: names no sequence')
+    return names
 
 
 if __name__ == '__main__':

@@ -1,0 +1,84 @@
+"""What happens over a training run: train against test scores (Fig. 1), weight distance (Fig. 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from .style import add_legend, new_figure, series_colors, style_axes, tag_series
+
+Run = Mapping[str, Sequence[float]]
+
+
+def train_test_plot(
+    runs: Mapping[str, Run],
+    *,
+    measure: str = 'SR',
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Train against test',
+) -> Figure:
+    """Scores on training (dashed) and test sequences (solid) over epochs, for several runs (Fig. 1).
+
+    Args:
+        runs: Run name -> ``{'epoch': (n,), 'train': (n,), 'test': (n,)}``, scores in [0, 1].
+        measure: Name of the score.
+        colors: Run name -> colour; the palette's where not given.
+        title: Title of the plot.
+
+    The gap between the two lines of a run is what it has over-fitted. The legend reads
+    ``[last score in %] name``.
+    """
+    fig = new_figure(5.4, 3.7)
+    ax = style_axes(fig.subplots(), title, 'epoch', f'{measure} (%)')
+    palette = series_colors(runs, colors)
+    entries = {}
+    for name, run in runs.items():
+        for part, style in (('train', (0, (4, 1.6))), ('test', '-')):
+            scores = [100 * score for score in run[part]]
+            (line,) = ax.plot(
+                run['epoch'],
+                scores,
+                color=palette[name],
+                linestyle=style,
+                marker='o',
+                markersize=3.5,
+                linewidth=1.8,
+            )
+            tag_series(f'{name}, {part}', line)
+            entries[f'{name}, {part}'] = (line, f'[{scores[-1]:.1f}] {name}, {part}')
+    add_legend(ax, entries, below=True)
+    return fig
+
+
+def distance_curves(
+    runs: Mapping[str, Run],
+    *,
+    log: bool = False,
+    colors: Mapping[str, str] | None = None,
+    title: str = 'Sensitivity-weighted weight distance',
+) -> Figure:
+    """Distance from the pre-trained weights over iterations, for several runs (Fig. 9).
+
+    Args:
+        runs: Run name -> ``{'iter': (n,), 'distance': (n,)}``; lengths may differ.
+        log: Logarithmic distance.
+        colors: Run name -> colour; the palette's where not given.
+        title: Title of the plot.
+
+    The legend reads ``[last distance] name``.
+    """
+    fig = new_figure(5.4, 3.7)
+    ax = style_axes(fig.subplots(), title, 'iteration', 'relative distance')
+    palette = series_colors(runs, colors)
+    entries = {}
+    for name, run in runs.items():
+        (line,) = ax.plot(run['iter'], run['distance'], color=palette[name], linewidth=1.8)
+        tag_series(name, line)
+        entries[name] = (line, f'[{run["distance"][-1]:.2g}] {name}')
+    if log:
+        ax.set_yscale('log')
+    else:
+        ax.set_ylim(bottom=0)
+    add_legend(ax, entries)
+    return fig
