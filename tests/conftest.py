@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# A test on a busy machine may take long enough to be worth a cache in the user's home.
+os.environ.setdefault('SRTRACK_INDEX_CACHE', '0')
 
 
 @pytest.fixture(scope='session')

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from srtrack.datasets.folder import PICTURE_SUFFIXES, natural_key
+from srtrack.datasets.folder import PICTURE_SUFFIXES
+from srtrack.datasets.paths import natural_key
 from srtrack.datasets.transforms import DecodePicture
 
 

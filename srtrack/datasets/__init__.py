@@ -1,13 +1,32 @@
 """Sequences, training pairs and test frames."""
 
-from .folder import FolderSequence, Layout, SequenceDataset
+from .benchmarks import (
+    COESOT,
+    FE108,
+    RGBT234,
+    VOTRGBD2022,
+    DepthTrack,
+    GOT10k,
+    LasHeR,
+    LaSOT,
+    MultiModalFolder,
+    TrackingNet,
+    VisEvent,
+)
+from .coco import COCO, PictureSequence
+from .event_stream import EventStream
+from .folder import FolderSequence
 from .frame import FrameDataset
+from .layout import Layout
 from .pair import PairDataset
 from .samplers import LockstepBatchSampler, PairSampler, SequenceSampler
 from .sequence import MODALITIES, FrameError, Sequence, Window
+from .sequence_dataset import SequenceDataset
+from .splits import Split, find_split
 from .synthetic import SyntheticDataset, SyntheticSequence
 from .transforms import (
     BrightnessJitter,
+    DecodeDepth,
     DecodePicture,
     JointFlip,
     JointGray,
@@ -19,27 +38,44 @@ from .transforms import (
 )
 
 __all__ = [
+    'COCO',
+    'COESOT',
+    'FE108',
     'MODALITIES',
+    'RGBT234',
+    'VOTRGBD2022',
     'BrightnessJitter',
+    'DecodeDepth',
     'DecodePicture',
+    'DepthTrack',
+    'EventStream',
     'FolderSequence',
     'FrameDataset',
     'FrameError',
+    'GOT10k',
     'JointFlip',
     'JointGray',
+    'LaSOT',
+    'LasHeR',
     'Layout',
     'LoadCrops',
     'LoadFrame',
     'LockstepBatchSampler',
+    'MultiModalFolder',
     'PackFrame',
     'PackPair',
     'PairDataset',
     'PairSampler',
+    'PictureSequence',
     'SampleWindows',
     'Sequence',
     'SequenceDataset',
     'SequenceSampler',
+    'Split',
     'SyntheticDataset',
     'SyntheticSequence',
+    'TrackingNet',
+    'VisEvent',
     'Window',
+    'find_split',
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 from mmengine import fileio
 
@@ -30,7 +32,9 @@ def parse_boxes(text: str, box_format: str = 'xywh', source: str = 'boxes') -> n
     """Boxes of a text with one row of numbers per frame.
 
     Numbers stand between commas, semicolons, tabs or blanks, or several of these, in any notation
-    that ``float`` takes. Line ends may be those of any system, empty lines may follow the last row.
+    that ``float`` takes. Line ends may be those of any system. Empty lines do not count, wherever
+    they are, as in the benchmarks' own toolkits and in :mod:`srtrack.evaluation`: one that stood
+    for a frame makes the file shorter than its streams, and that is reported.
 
     Args:
         text: The rows.
@@ -45,12 +49,15 @@ def parse_boxes(text: str, box_format: str = 'xywh', source: str = 'boxes') -> n
     Raises:
         ValueError: A row is not a box; the message names ``source`` and the line.
     """
-    rows = [line.split() for line in text.translate(_SEPARATORS).rstrip().splitlines()]
+    lines = [line.split() for line in text.translate(_SEPARATORS).splitlines()]
+    rows = [line for line in lines if line]
     columns = BOX_FORMATS[box_format]
+    if set(map(len, rows)) - {columns}:
+        raise ValueError(_describe_bad_row(lines, columns, source))
     try:
-        values = np.array(rows, dtype=np.float64).reshape(len(rows), columns)
+        values = np.array(list(map(float, chain.from_iterable(rows)))).reshape(len(rows), columns)
     except ValueError:
-        raise ValueError(_describe_bad_row(rows, columns, source)) from None
+        raise ValueError(_describe_bad_row(lines, columns, source)) from None
     values[~np.isfinite(values).all(axis=1)] = np.nan
     if box_format == 'xywh':
         return values
@@ -90,9 +97,12 @@ def read_presence(path, present_value: int = 1, backend_args: dict | None = None
 
 
 def usable(boxes: np.ndarray) -> np.ndarray:
-    """Which of the boxes (N, 4) are finite and have area: (N,) bool."""
+    """Which of the boxes (N, 4) are finite, corners and area too, and have area: (N,) bool."""
     boxes = np.asarray(boxes, dtype=np.float64)
-    return np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+    with np.errstate(over='ignore', under='ignore', invalid='ignore'):
+        area = boxes[:, 2] * boxes[:, 3]
+        finite = np.isfinite(boxes[:, :2] + boxes[:, 2:]).all(axis=1) & np.isfinite(area)
+    return finite & (boxes[:, 2] > 0) & (boxes[:, 3] > 0) & (area > 0)
 
 
 def _read_text(path, backend_args: dict | None) -> str:
@@ -100,13 +110,13 @@ def _read_text(path, backend_args: dict | None) -> str:
     return fileio.get(path, backend_args).decode('utf-8-sig', errors='replace')
 
 
-def _describe_bad_row(rows: list[list[str]], columns: int, source: str) -> str:
-    for number, row in enumerate(rows, start=1):
+def _describe_bad_row(lines: list[list[str]], columns: int, source: str) -> str:
+    for number, row in enumerate(lines, start=1):
         try:
-            bad = len([float(token) for token in row]) != columns
+            bad = row and len([float(token) for token in row]) != columns
         except ValueError:
             bad = True
         if bad:
-            content = repr(' '.join(row)) if row else 'an empty line'
+            content = repr(' '.join(row))
             return f'{source}, line {number}: {columns} numbers expected, got {content}'
     raise AssertionError('all rows are sound')

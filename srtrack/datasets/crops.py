@@ -8,11 +8,17 @@ pixels of another place (see :func:`crop`).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from .sequence import Window
+
+#: Windows of a larger side are sampled where they meet the picture, not filled up around it.
+MAX_PADDED_SIDE = 12288
+#: A box that is so many times wider or higher than the picture is a mistake, not a close-up.
+MAX_BOX_RATIO = 10
 
 
 def target_window(box, factor: float) -> Window:
@@ -32,35 +38,145 @@ def target_window(box, factor: float) -> Window:
     return Window(x + 0.5 * w, y + 0.5 * h, float(math.ceil(math.sqrt(area) * factor)))
 
 
+class Cut(NamedTuple):
+    """The whole pixels of a window, and which of them a picture has.
+
+    Attributes:
+        left: First column of the window; its first row is ``top``, its side ``side`` pixels.
+        x1: Columns ``x1`` to ``x2 - 1`` and rows ``y1`` to ``y2 - 1`` come from the picture, what
+            else the window covers is black.
+    """
+
+    left: int
+    top: int
+    side: int
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether the window lies outside the picture."""
+        return self.x1 >= self.x2 or self.y1 >= self.y2
+
+    @property
+    def margins(self) -> tuple[int, int, int, int]:
+        """Black pixels above, below, left and right of the picture's."""
+        right, bottom = self.left + self.side, self.top + self.side
+        return self.y1 - self.top, bottom - self.y2, self.x1 - self.left, right - self.x2
+
+
+def cut_window(window: Window, height: int, width: int) -> Cut:
+    """The pixels of a window in a picture of ``height`` x ``width``.
+
+    The window's side is rounded up to whole pixels and its corner half to even. As in the public
+    trackers, the last row and the last column of the picture count as outside.
+    """
+    side = math.ceil(window.side)
+    left = round(window.center_x - 0.5 * side)
+    top = round(window.center_y - 0.5 * side)
+    x2, y2 = min(left + side, width - 1), min(top + side, height - 1)
+    return Cut(left, top, side, max(left, 0), max(top, 0), x2, y2)
+
+
 def crop(image: np.ndarray, window: Window, size: int) -> np.ndarray:
     """The pixels of a window, resampled bilinearly; what lies outside the picture is black.
 
-    The window's corner is rounded half to even. As in the public trackers, the last row and the
-    last column of the picture count as outside. Unlike there, a window that lies wholly outside is
-    black (theirs wraps around to the opposite edge, or fails).
+    Rounding is that of :func:`cut_window`. Unlike in the public trackers, a window that lies wholly
+    outside is black (theirs wraps around to the opposite edge, or fails).
 
     Args:
         image: (H, W, C) uint8, any number of channels.
-        window: Where to cut; its side is rounded up to whole pixels.
+        window: Where to cut.
         size: Side of the result in pixels.
 
     Returns:
         (size, size, C) uint8.
     """
-    height, width, channels = image.shape
-    side = math.ceil(window.side)
-    left = round(window.center_x - 0.5 * side)
-    top = round(window.center_y - 0.5 * side)
-    right, bottom = left + side, top + side
-    x1, x2 = max(left, 0), min(right, width - 1)
-    y1, y2 = max(top, 0), min(bottom, height - 1)
-    if x1 >= x2 or y1 >= y2:
+    return resample(image, cut_window(window, *image.shape[:2]), size)
+
+
+def resample(image: np.ndarray, cut: Cut, size: int) -> np.ndarray:
+    """The pixels of a cut, resampled bilinearly.
+
+    Args:
+        image: (h, W, C) uint8, of which the rows before ``cut.y2`` are looked at: the picture that
+            the cut was made for, or its upper part.
+        cut: Where to cut.
+        size: Side of the result in pixels.
+
+    Returns:
+        (size, size, C) uint8.
+    """
+    channels = image.shape[2]
+    if cut.empty:
         return np.zeros((size, size, channels), np.uint8)
-    pixels = image[y1:y2, x1:x2]
-    margins = (y1 - top, bottom - y2, x1 - left, right - x2)
-    if any(margins):
-        pixels = cv2.copyMakeBorder(pixels, *margins, cv2.BORDER_CONSTANT)
+    pixels = image[cut.y1 : cut.y2, cut.x1 : cut.x2]
+    if cut.side > MAX_PADDED_SIDE:
+        return _sample(pixels, cut, size)
+    if any(cut.margins):
+        pixels = cv2.copyMakeBorder(pixels, *cut.margins, cv2.BORDER_CONSTANT)
     return cv2.resize(pixels, (size, size)).reshape(size, size, channels)
+
+
+def _sample(pixels: np.ndarray, cut: Cut, size: int) -> np.ndarray:
+    """As resizing the padded window, to a grey level, in the memory of the result."""
+    steps = (np.arange(size) + 0.5) * (cut.side / size) - 0.5
+    height, width = pixels.shape[:2]
+    x, y = (
+        np.clip(steps + float(corner - first), -2, length + 1).astype(np.float32)
+        for corner, first, length in ((cut.left, cut.x1, width), (cut.top, cut.y1, height))
+    )
+    grid = np.meshgrid(x, y)
+    return cv2.remap(pixels, *grid, cv2.INTER_LINEAR).reshape(size, size, pixels.shape[2])
+
+
+def resample_reduced(image: np.ndarray, cut: Cut, size: int, scale: int) -> np.ndarray:
+    """As :func:`resample`, from a picture that is ``scale`` times smaller.
+
+    Pixel ``j`` of the reduced picture stands for the pixels ``scale * j`` to
+    ``scale * (j + 1) - 1`` of the whole one, as the reduced inverse transforms of JPEG decoders
+    have it. The places that are sampled are those of :func:`resample`, whether or not the window's
+    corner is a multiple of ``scale``, and so is the edge of the picture.
+
+    Args:
+        image: (h, ceil(W / scale), C) uint8, the reduced picture or its upper part.
+        cut: Where to cut, in pixels of the *whole* picture.
+        size: Side of the result in pixels; at most ``cut.side / scale``.
+        scale: How many times smaller the picture is.
+
+    Returns:
+        (size, size, C) uint8.
+    """
+    channels = image.shape[2]
+    if cut.empty:
+        return np.zeros((size, size, channels), np.uint8)
+    step = cut.side / size
+    offsets = [(corner + 0.5 * step) / scale - 0.5 for corner in (cut.left, cut.top)]
+    pixels = cv2.warpAffine(
+        image,
+        np.array([[step / scale, 0, offsets[0]], [0, step / scale, offsets[1]]]),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).reshape(size, size, channels)
+    if any(cut.margins):
+        places = (np.arange(size) + 0.5) * step - 0.5
+        _fade_outside(pixels, cut.top + places, cut.y1, cut.y2)
+        _fade_outside(pixels.swapaxes(0, 1), cut.left + places, cut.x1, cut.x2)
+    return pixels
+
+
+def _fade_outside(rows: np.ndarray, places: np.ndarray, first: int, end: int) -> None:
+    """Blacken rows sampled at ``places`` outside [first, end), those across the edge by share."""
+    shares = np.clip(places - (first - 1), 0, 1) * np.clip(end - places, 0, 1)
+    inside = np.flatnonzero(shares)
+    low, high = inside[[0, -1]] if len(inside) else (len(rows), len(rows))
+    rows[:low] = 0
+    rows[high + 1 :] = 0
+    for i in inside[shares[inside] < 1]:
+        rows[i] = np.rint(rows[i] * shares[i])
 
 
 def box_to_crop(box, window: Window, size: int) -> np.ndarray:
@@ -104,6 +220,26 @@ def box_from_crop(box, window: Window, size: int) -> np.ndarray:
     center_x += window.center_x - half_side
     center_y += window.center_y - half_side
     return np.array([center_x - 0.5 * w, center_y - 0.5 * h, w, h])
+
+
+def check_initial_box(box, height: int, width: int) -> None:
+    """Make sure that a tracker can be started with a box.
+
+    Args:
+        box: x, y, w, h in pixels, finite and with area.
+        height: Of the picture.
+        width: Of the picture.
+
+    Raises:
+        ValueError: The box lies outside the picture, or is many times larger.
+    """
+    x, y, w, h = (float(value) for value in box)
+    what = f'the initial box {[x, y, w, h]}'
+    picture = f'the picture of {width} x {height} pixels'
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        raise ValueError(f'{what} lies outside {picture}')
+    if w > MAX_BOX_RATIO * width or h > MAX_BOX_RATIO * height:
+        raise ValueError(f'{what} is more than {MAX_BOX_RATIO} times as large as {picture}')
 
 
 def clip_box(box, height: int, width: int, margin: float = 0) -> np.ndarray:

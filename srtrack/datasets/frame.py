@@ -28,6 +28,9 @@ class FrameDataset(torch.utils.data.Dataset):
         pipeline: Transforms from ``sequence``, ``dataset``, ``frame_index`` and ``init`` to a
             packed frame.
         skip: Names of sequences to leave out, because their results are there already.
+
+    Raises:
+        ValueError: A sequence has no frames: its part of the result would be missing in silence.
     """
 
     def __init__(self, source, pipeline: Seq, skip: Iterable[str] = ()) -> None:
@@ -36,6 +39,12 @@ class FrameDataset(torch.utils.data.Dataset):
         skip = frozenset(skip)
         sequences = [self.source[index] for index in range(len(self.source))]
         self.sequences = [sequence for sequence in sequences if sequence.name not in skip]
+        empty = [sequence.name for sequence in self.sequences if not len(sequence)]
+        if empty:
+            raise ValueError(
+                f'{self.source.name}: no frame that has a row in the box file in sequence '
+                f'{", ".join(empty[:10])}; mend the file or leave the sequence out (skip)'
+            )
         self._starts = np.cumsum([0, *(len(sequence) for sequence in self.sequences)])
 
     @property

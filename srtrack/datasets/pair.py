@@ -49,7 +49,8 @@ class PairDataset(torch.utils.data.Dataset):
             were read by one process exceeds this one (by more than chance explains).
 
     Raises:
-        ValueError: There is no source, or the ratios do not fit the sources.
+        ValueError: There is no source, the ratios do not fit the sources, or another setting is out
+            of range.
     """
 
     def __init__(
@@ -71,6 +72,12 @@ class PairDataset(torch.utils.data.Dataset):
             raise ValueError(f'{len(ratios)} ratios for {len(self.sources)} sources')
         if not (np.isfinite(ratios).all() and (ratios >= 0).all() and ratios.sum() > 0):
             raise ValueError(f'ratios have to be >= 0 and not all 0, got {ratios.tolist()}')
+        if pairs_per_epoch < 1:
+            raise ValueError(f'pairs_per_epoch has to be positive, got {pairs_per_epoch}')
+        if not 0 <= max_unreadable <= 1:
+            raise ValueError(f'max_unreadable has to be in [0, 1], got {max_unreadable}')
+        if not (max_gap >= 0 and math.isfinite(min_size)):
+            raise ValueError(f'max_gap={max_gap} is negative, or min_size={min_size} is no size')
         self.shares = ratios / ratios.sum()
         self.pipeline = Pipeline(pipeline)
         self.pairs_per_epoch = pairs_per_epoch

@@ -2,6 +2,7 @@
 
 from .augment import BrightnessJitter, JointFlip, JointGray
 from .decode import DecodePicture
+from .depth import DecodeDepth
 from .load import LoadCrops, LoadFrame
 from .pack import PackFrame, PackPair
 from .pipeline import Pipeline
@@ -9,6 +10,7 @@ from .windows import SampleWindows
 
 __all__ = [
     'BrightnessJitter',
+    'DecodeDepth',
     'DecodePicture',
     'JointFlip',
     'JointGray',

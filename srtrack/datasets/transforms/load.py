@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmcv.transforms import BaseTransform
 
-from srtrack.datasets.crops import box_to_crop
+from srtrack.datasets.crops import box_to_crop, check_initial_box
 from srtrack.registry import TRANSFORMS
 
 
@@ -27,6 +27,9 @@ class LoadCrops(BaseTransform):
 
     def __init__(self, template_size: int = 128, search_size: int = 256) -> None:
         self.sizes = dict(template=template_size, search=search_size)
+        for part, size in self.sizes.items():
+            if size < 1:
+                raise ValueError(f'{part}_size has to be positive, got {size}')
 
     def transform(self, results: dict) -> dict | None:
         """Add both crops and the target, or refuse the pair."""
@@ -34,7 +37,7 @@ class LoadCrops(BaseTransform):
             crops = results['sequence'].read_crop(
                 results[f'{part}_index'], results[f'{part}_window'], size
             )
-            if not any(crop.any() for crop in crops.values()):
+            if not any(crop.max() for crop in crops.values()):
                 return None
             results[part] = crops
         results['gt_box'] = box_to_crop(
@@ -55,17 +58,18 @@ class LoadFrame(BaseTransform):
         """Add the frame.
 
         Raises:
-            ValueError: The tracker is to start from a box that lies outside the picture.
+            ValueError: The tracker is to start from a box that lies outside the picture, or is many
+                times larger.
         """
         sequence, index = results['sequence'], results['frame_index']
         results['frame'] = sequence.read(index)
         if results['init']:
             height, width = next(iter(results['frame'].values())).shape[:2]
-            x, y, w, h = box = sequence.boxes[index]
-            if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+            try:
+                check_initial_box(sequence.boxes[index], height, width)
+            except ValueError as error:
                 raise ValueError(
-                    f'sequence {sequence.name}, frame {index}: the initial box {box.tolist()} lies '
-                    f'outside the picture of {width} x {height} pixels; correct the annotation or '
+                    f'sequence {sequence.name}, frame {index}: {error}; correct the annotation or '
                     'leave the sequence out (skip)'
-                )
+                ) from None
         return results

@@ -1,0 +1,230 @@
+"""What is known of sequences without opening a frame, kept from one start to the next.
+
+Listing hundreds of thousands of frames and parsing thousands of annotations takes a minute on a
+shared disk; asking for the times of the folders and files takes a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable
+from typing import Callable, NamedTuple
+
+import numpy as np
+from mmengine import fileio
+from mmengine.logging import print_log
+
+from srtrack.version import __version__
+
+#: Names the folder of the caches; ``0`` or nothing turns them off.
+ENVIRONMENT = 'SRTRACK_INDEX_CACHE'
+#: Data sets that are indexed faster than this (in seconds) leave no file in the default folder.
+MIN_SECONDS = 1.0
+#: A file may change once more without its time changing as long as its time is this close to now.
+_SETTLING_NS = 2_000_000_000
+_FORMAT = 1
+
+
+class SequenceIndex(NamedTuple):
+    """What is known of a sequence without opening a frame.
+
+    Attributes:
+        streams: Modality -> (T,) names of files as bytes.
+        boxes: (T, 4) float64, x, y, w, h in pixels.
+        present: (T,) bool.
+        aux_boxes: (T, 4) float64, or None.
+        note: What is odd about the sequence, or None.
+    """
+
+    streams: dict[str, np.ndarray]
+    boxes: np.ndarray
+    present: np.ndarray
+    aux_boxes: np.ndarray | None = None
+    note: str | None = None
+
+
+class IndexCache:
+    """The indices of one data set's sequences, read from a file once and written when all are known.
+
+    An index is taken from the file if the folders and files that it was made from are as they were:
+    same times of change, size and inode. Adding, removing or renaming a frame changes the folder's.
+    The file holds plain arrays (no pickles), is replaced at once, so that several processes may
+    write it, and is never trusted: one that cannot be read is as good as none.
+
+    Args:
+        path: The file.
+        num_sequences: After this many it is written, if anything has changed.
+        min_seconds: ... and if making the new indices has taken that long.
+    """
+
+    def __init__(self, path: str, num_sequences: int, min_seconds: float = 0.0) -> None:
+        self.path = path
+        self.num_sequences = num_sequences
+        self.min_seconds = min_seconds
+        self._seconds = 0.0
+        self._changed = False
+        self._seen = 0
+        self._stored: dict[str, tuple[list, SequenceIndex]] | None = None
+
+    @classmethod
+    def of(cls, data_root: str, layout, num_sequences: int) -> IndexCache | None:
+        """The cache of a data set, None where there is none.
+
+        Data that is not on a local disk has none, nor have streams that are drawn from recordings.
+
+        Args:
+            data_root: Its folder.
+            layout: Its :class:`~srtrack.datasets.layout.Layout`; ``index_cache`` may turn caching
+                off or name a folder.
+            num_sequences: How many sequences it has.
+        """
+        backend = fileio.get_file_backend(data_root, backend_args=layout.backend_args)
+        if not isinstance(backend, fileio.LocalBackend) or layout.aux_stream:
+            return None
+        folder, min_seconds = layout.index_cache, 0.0
+        if folder is True:
+            default = os.path.join(
+                os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'srtrack'
+            )
+            folder = os.environ.get(ENVIRONMENT, default)
+            min_seconds = MIN_SECONDS if folder == default else 0.0
+        if not folder or folder == '0':
+            return None
+        root = os.path.abspath(data_root)
+        settings = {name: getattr(layout, name) for name in layout.indexed_by}
+        identity = json.dumps([root, settings, __version__, _FORMAT], default=dict, sort_keys=True)
+        digest = hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+        name = re.sub(r'[^\w.-]', '_', os.path.basename(root), flags=re.ASCII)[:40]
+        return cls(os.path.join(folder, f'{name}-{digest}.npz'), num_sequences, min_seconds)
+
+    def get(
+        self, key: str, sources: Iterable[str], build: Callable[[], SequenceIndex]
+    ) -> SequenceIndex:
+        """The index of a sequence: the stored one if that still holds, else what ``build`` returns.
+
+        Args:
+            key: Stands for the sequence.
+            sources: Folders and files that it is made from; they need not exist.
+            build: Makes it anew.
+        """
+        if self._stored is None:
+            self._stored = self._read()
+        # Before they are read: what changes meanwhile is then noticed the next time.
+        stamps = [_stamp(path) for path in sources]
+        settled = all(_is_settled(stamp) for stamp in stamps)
+        stored = self._stored.get(key)
+        if stored is not None and stored[0] == stamps:
+            index = stored[1]
+        else:
+            start = time.perf_counter()
+            index = build()
+            self._seconds += time.perf_counter() - start
+            self._stored.pop(key, None)
+            if settled:
+                self._stored[key] = (stamps, index)
+            self._changed |= settled
+        self._seen += 1
+        if self._seen == self.num_sequences:
+            self._write()
+        return index
+
+    def _read(self) -> dict:
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                return _unpack(arrays)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            print_log(
+                f'{self.path} cannot be read ({error}); the data set is indexed anew',
+                'current',
+                logging.WARNING,
+            )
+            return {}
+
+    def _write(self) -> None:
+        stored, self._stored = self._stored, None
+        if not self._changed or self._seconds < self.min_seconds:
+            return
+        folder = os.path.dirname(self.path)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
+            try:
+                with os.fdopen(descriptor, 'wb') as file:
+                    np.savez(file, **_pack(stored))
+                os.replace(temporary, self.path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            print_log(
+                f'the index of the data set cannot be kept ({error}); name another folder in the '
+                f'environment variable {ENVIRONMENT}, or turn it off with 0',
+                'current',
+                logging.WARNING,
+            )
+
+
+def _stamp(path: str) -> list[int] | None:
+    """Times of change in ns, size and inode of a file or folder, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino]
+
+
+def _is_settled(stamp: list[int] | None) -> bool:
+    return stamp is None or max(stamp[:2]) < time.time_ns() - _SETTLING_NS
+
+
+def _pack(stored: dict) -> dict[str, np.ndarray]:
+    """Few long arrays, and a table of contents as the bytes of JSON."""
+    contents, columns = [], {}
+    for key, (stamps, index) in stored.items():
+        parts = {f'names_{modality}': names for modality, names in index.streams.items()}
+        parts.update(boxes=index.boxes, present=index.present)
+        if index.aux_boxes is not None:
+            parts['aux_boxes'] = index.aux_boxes
+        widths = {name: names.dtype.itemsize for name, names in parts.items()}
+        contents.append([key, stamps, index.note, len(index.boxes), widths])
+        for name, part in parts.items():
+            part = np.ascontiguousarray(part)
+            columns.setdefault(name, []).append(
+                part.view(np.uint8) if name.startswith('names_') else part
+            )
+    arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
+    text = json.dumps(contents).encode('ascii')
+    return dict(arrays, contents=np.frombuffer(text, np.uint8))
+
+
+def _unpack(arrays) -> dict:
+    columns = {name: arrays[name] for name in arrays.files}
+    contents = json.loads(columns.pop('contents').tobytes())
+    offsets = dict.fromkeys(columns, 0)
+    stored = {}
+    for key, stamps, note, length, widths in contents:
+        parts = {}
+        for name, width in widths.items():
+            count = length * width if name.startswith('names_') else length
+            part = columns[name][offsets[name] : offsets[name] + count]
+            if len(part) != count:
+                raise ValueError(f'{name} ends early')
+            offsets[name] += count
+            parts[name] = part.view(f'S{width}') if name.startswith('names_') else part
+        streams = {
+            name[len('names_') :]: part for name, part in parts.items() if name.startswith('names_')
+        }
+        index = SequenceIndex(
+            streams, parts['boxes'], parts['present'], parts.get('aux_boxes'), note
+        )
+        stored[key] = (stamps, index)
+    return stored

@@ -1,0 +1,63 @@
+"""Where the splits of a benchmark lie: folders of their own, or list files beside one folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mmengine import fileio
+
+
+class Split(NamedTuple):
+    """How users have a split on disk, the usual first.
+
+    Attributes:
+        folders: Names of its folder. ``'.'``: the data set's own folder.
+        lists: Names of its list file, which has a sequence's name a line.
+        layout: What differs from the layout of the benchmark.
+    """
+
+    folders: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    layout: Mapping = {}
+
+
+def find_split(
+    root: str, name: str, split: Split, backend_args: dict | None = None
+) -> tuple[str, str | None]:
+    """Folder of a split's sequences, and its list file where there is one.
+
+    A split is a folder; a list that lies in it (``list.txt`` too) or beside it chooses among its
+    sequences. Without such a folder it is what a list file in ``root`` names. Where there is
+    neither, but ``root`` is called as the split's folder is, it is taken for that.
+
+    Args:
+        root: The data set's folder.
+        name: Name of the split.
+        split: Where it may be.
+        backend_args: Arguments of MMEngine's file backend.
+
+    Raises:
+        FileNotFoundError: There is neither; the message tells what was looked for.
+    """
+
+    def first(folder: str, names, exists) -> str | None:
+        paths = (str(fileio.join_path(folder, each, backend_args=backend_args)) for each in names)
+        return next((path for path in paths if exists(path, backend_args)), None)
+
+    list_file = first(root, split.lists, fileio.isfile)
+    folder = first(root, [each for each in split.folders if each != '.'], fileio.isdir)
+    if folder is not None:
+        inside = first(folder, (*split.lists, 'list.txt'), fileio.isfile)
+        return folder, inside or list_file
+    if list_file is None and os.path.basename(os.path.abspath(root)) in split.folders:
+        return root, first(root, ('list.txt',), fileio.isfile)
+    if list_file is not None or '.' in split.folders:
+        return root, list_file
+    looked_for = [
+        f'{kind} {" or ".join(names)}'
+        for kind, names in (('folder', split.folders), ('list', split.lists))
+        if names
+    ]
+    raise FileNotFoundError(f'no split {name!r} in {root}: there is no {", no ".join(looked_for)}')
