@@ -114,19 +114,19 @@ def table(runs: list[dict], modality: str, measure: str) -> str:
     for run in runs:
         if run['modality'] == modality:
             by_way.setdefault(run['way'], {})[run['seed']] = run['scores']
-    heads = ['tuning', *COLUMNS.values(), 'train - test', 'target test against full fine-tuning']
+    baseline = by_way.get(BASELINE, {})
+    gains = {'target_test': 'target gain', 'source_test': 'source gain'}
+    heads = ['tuning', *COLUMNS.values(), 'train - test', *gains.values()]
     lines = [f'| {" | ".join(heads)} |', '|---' * len(heads) + '|']
     for way in (each for each in WAYS if each in by_way):
         seeds = by_way[way]
         columns = {c: [s[c][measure] for s in seeds.values()] for c in COLUMNS}
         gap = [a - b for a, b in zip(columns['target_train'], columns['target_test'])]
         cells = [mean_and_spread(values) for values in (*columns.values(), gap)]
-        paired = [seed for seed in seeds if seed in by_way.get(BASELINE, {})]
-        gains = [
-            seeds[seed]['target_test'][measure] - by_way[BASELINE][seed]['target_test'][measure]
-            for seed in paired
-        ]
-        cells.append(mean_and_spread(gains) if gains and way != BASELINE else '')
+        for column in gains:  # over full fine-tuning, seed by seed
+            paired = [seed for seed in seeds if seed in baseline and way != BASELINE]
+            gain = [seeds[s][column][measure] - baseline[s][column][measure] for s in paired]
+            cells.append(mean_and_spread(gain) if gain else '')
         lines.append(f'| {" | ".join([way, *cells])} |')
     return '\n'.join(lines)
 
