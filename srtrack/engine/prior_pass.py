@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Subset
 from srtrack.registry import DATASETS, ESTIMATORS
 from srtrack.sensitivity import partition_operations, prior
 from srtrack.sensitivity.prior import PriorEstimator, PriorResult, StagedLoss, fingerprint
-from srtrack.sensitivity.prior.base import cast_floats
+from srtrack.sensitivity.prior.base import cast_floats, preserved_rng
 
 for _name in ('FiniteDifference', 'RayleighProbe', 'Lanczos', 'FisherGram'):
     ESTIMATORS.register_module(name=_name, module=getattr(prior, _name))
@@ -75,18 +75,20 @@ class PriorPass:
             bar.update()
 
         result = None
-        if mine:
-            result = estimator.estimate(
-                self.source,
-                SourceLoss(),
-                batches,
-                mine,
-                progress=progress if bar else None,
-                seed=seed,
-                split_batch=split_samples,
-            )
-        if bar:
-            bar.file.write('\n')
+        try:
+            if mine:
+                result = estimator.estimate(
+                    self.source,
+                    SourceLoss(),
+                    batches,
+                    mine,
+                    progress=progress if bar else None,
+                    seed=seed,
+                    split_batch=split_samples,
+                )
+        finally:
+            if bar:
+                bar.file.write('\n')  # an error, too, begins a line of its own
         return PriorResult.merge([part for part in all_gather_object(result) if part])
 
     def inherit(self, result: PriorResult) -> dict[str, float]:
@@ -124,7 +126,7 @@ def regularized_names(model: nn.Module, pattern: str | None = None) -> list[str]
     return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
 
 
-def load_source_batches(dataloader: dict, num_batches: int | None = None) -> list:
+def load_source_batches(dataloader: dict, num_batches: int | None = None, seed: int = 0) -> list:
     """Batches of the source data, in the order of the dataset and the same on every rank.
 
     Args:
@@ -132,6 +134,8 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None) -> lis
             ``num_workers`` and ``collate_fn`` count; its sampler is not used, so that neither the
             number of ranks nor an epoch moves a digit.
         num_batches (int, optional): Stop after so many. Default: the whole dataset.
+        seed (int): Seed of a pipeline that draws random numbers. The generators are set back, so
+            that tuning draws what it would draw without the prior pass.
 
     Raises:
         ValueError: The dataset is empty.
@@ -144,14 +148,14 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None) -> lis
     length = len(dataset) if num_batches is None else min(len(dataset), num_batches * batch_size)
     if not length:
         raise ValueError('the source dataset of the prior pass is empty')
-    return list(
-        DataLoader(
-            Subset(dataset, range(length)),
-            batch_size=batch_size,
-            num_workers=cfg.get('num_workers', 0),
-            collate_fn=_collate_fn(cfg.get('collate_fn', 'pseudo_collate')),
-        )
+    loader = DataLoader(
+        Subset(dataset, range(length)),
+        batch_size=batch_size,
+        num_workers=cfg.get('num_workers', 0),
+        collate_fn=_collate_fn(cfg.get('collate_fn', 'pseudo_collate')),
     )
+    with preserved_rng(seed):
+        return list(loader)
 
 
 def _collate_fn(cfg: str | dict | Callable) -> Callable:

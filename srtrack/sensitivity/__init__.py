@@ -12,6 +12,7 @@ back in part where the model is sensitive:
 4. :class:`ScaledStep` lets any optimizer make its update and keeps the share 1 - s of it (Eq. 15).
 """
 
+from .distance import sensitivity_weighted_distance, weight_distances
 from .histogram import MagnitudeHistogram
 from .operations import partition_operations, rank_operations
 from .prior import (
@@ -59,5 +60,7 @@ __all__ = [
     'joint_sensitivity',
     'partition_operations',
     'rank_operations',
+    'sensitivity_weighted_distance',
     'split_tensors',
+    'weight_distances',
 ]

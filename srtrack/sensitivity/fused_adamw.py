@@ -9,10 +9,10 @@ compiles for compute capabilities 8.0 and 9.0. It has been run on no GPU.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def fusable_groups(
         optimizer (Optimizer, optional): What is asked to step; None fuses nothing.
         params (Mapping[str, Tensor]): Parameters with gradients, by name.
     """
-    if type(optimizer) is not torch.optim.AdamW or importlib.util.find_spec('triton') is None:
+    if type(optimizer) is not torch.optim.AdamW:
         return {}
     group_of = {
         id(param): group
@@ -41,11 +41,22 @@ def fusable_groups(
         if not any(group.get(form) for form in _OTHER_FORMS)
         for param in group['params']
     }
-    return {
+    fusable = {
         name: group_of[id(param)]
         for name, param in params.items()
         if id(param) in group_of and _is_plain(param.data) and _is_plain(param.grad)
     }
+    return fusable if fusable and _has_kernel() else {}
+
+
+@cache
+def _has_kernel() -> bool:
+    """Whether Triton is there, and works as far as importing tells; it is slow to import."""
+    try:
+        from . import adamw_kernel  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -84,7 +95,7 @@ def fused_update(
         table (Tensor): Joint sensitivity by bin, float32, on the parameter's device.
         shift (int): :attr:`MagnitudeHistogram.shift` of the bins.
     """
-    from .adamw_kernel import adamw_and_blend  # Triton is optional, and slow to import.
+    from .adamw_kernel import adamw_and_blend
 
     if not state:
         state['step'] = torch.tensor(0.0)

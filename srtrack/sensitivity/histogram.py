@@ -9,6 +9,8 @@ from torch import Tensor
 
 # Elements treated at a time: their scratch buffers (4 bytes each) stay in a core's cache.
 CHUNK = 1 << 18
+# Up to this size the bins of a tensor are kept from counting to looking up, 16 MB of them.
+KEPT = 1 << 22
 
 _INTEGERS = {
     torch.float32: torch.int32,
@@ -123,15 +125,30 @@ def chunks(values: Tensor, scratch: Tensor) -> Iterator[tuple[slice, Tensor]]:
         yield where, values[where]
 
 
-def piece_length(values: Tensor) -> int:
-    """How many elements to treat at a time: a chunk on the CPU, all of them elsewhere.
+def new_scratch(values: Tensor, dtype: torch.dtype = torch.int32, longest: int = CHUNK) -> Tensor:
+    """A buffer for the pieces of a tensor, on its device.
 
-    A GPU has no reason for chunks but many launches to lose.
+    On the CPU a piece has at most ``longest`` elements. Elsewhere it is all of them: a GPU has no
+    reason for pieces but many launches to lose.
     """
-    longest = CHUNK if values.device.type == 'cpu' else values.numel()
-    return max(min(values.numel(), longest), 1)
+    return torch.empty(_piece_length(values, longest), dtype=dtype, device=values.device)
 
 
-def new_scratch(values: Tensor, dtype: torch.dtype = torch.int32) -> Tensor:
-    """A buffer for the pieces of a tensor, on its device."""
-    return torch.empty(piece_length(values), dtype=dtype, device=values.device)
+def _piece_length(values: Tensor, longest: int) -> int:
+    return max(min(values.numel(), longest) if values.is_cpu else values.numel(), 1)
+
+
+class Scratch:
+    """Buffers as of :func:`new_scratch`, kept for the next tensor: fresh memory is slow."""
+
+    def __init__(self):
+        self._buffers: dict[tuple, Tensor] = {}
+
+    def __call__(
+        self, values: Tensor, dtype: torch.dtype = torch.int32, longest: int = CHUNK
+    ) -> Tensor:
+        key = values.device, dtype, longest
+        length = _piece_length(values, longest)
+        if key not in self._buffers or self._buffers[key].numel() < length:
+            self._buffers[key] = new_scratch(values, dtype, longest)
+        return self._buffers[key][:length]

@@ -11,7 +11,7 @@ infinities come after every finite value and NaN after those, so that a rank is 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import torch
@@ -19,10 +19,13 @@ from torch import Tensor
 from torch import distributed as dist
 
 from .histogram import MagnitudeHistogram, chunks, magnitude_keys, new_scratch
+from .sharding import Groups, by_groups
 
 # Up to this size sorting is quicker than setting up a table, and exact.
 SORTED_BELOW = 1 << 12
 _NORM_PIECE = 1 << 15
+# Tensors are counted in one go up to about this many elements, because a table costs time as well.
+_BUNDLE = 1 << 20
 
 
 @torch.no_grad()
@@ -63,15 +66,7 @@ def exact_rank_global(
     Returns:
         list[Tensor]: Ranks in [0, 1] of the gradients' shapes.
     """
-    if not grads:
-        return []
-    keys = magnitude_keys(torch.cat([grad.flatten() for grad in grads]))
-    numel, offset = keys.numel(), 0
-    if process_group is not None:
-        keys, offset = _gather(keys, process_group)
-    ranks = _mean_ranks(keys, dtype)[offset : offset + numel]
-    pieces = ranks.split([grad.numel() for grad in grads])
-    return [piece.view_as(grad) for piece, grad in zip(pieces, grads)]
+    return exact_ranks(grads, [_groups(process_group)] * len(grads), dtype)
 
 
 @torch.no_grad()
@@ -127,29 +122,89 @@ def histogram_rank_global(
     """
     if not grads:
         return []
-    scratch = new_scratch(max(grads, key=Tensor.numel))
-    histogram = global_histogram(grads, scratch, bits, process_group)
+    histogram = joint_histogram(grads, [_groups(process_group)] * len(grads), bits)
     table = histogram.rank_table()
     ranks = [_like(grad) for grad in grads]
     for grad, rank in zip(grads, ranks):
-        _look_up(grad.reshape(-1), histogram, table, rank.view(-1), scratch)
+        flat = grad.reshape(-1)
+        _look_up(flat, histogram, table, rank.view(-1), new_scratch(flat))
     return ranks
 
 
-def global_histogram(
-    grads: Sequence[Tensor],
-    scratch: Tensor,
-    bits: int = 14,
-    process_group: dist.ProcessGroup | None = None,
+def exact_ranks(
+    grads: Sequence[Tensor], groups: Sequence[Groups], dtype: torch.dtype
+) -> list[Tensor]:
+    """Exact ranks of all elements together, with those that other processes hold.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients, or this process's shards of them.
+        groups (Sequence[Groups]): By gradient the process groups that it is sharded over.
+        dtype (torch.dtype): Of the ranks.
+    """
+    if not grads:
+        return []
+    common = reduce(torch.promote_types, (grad.dtype for grad in grads))
+    keys, begins, begin = [], {}, 0
+    for spread, members in by_groups(groups).items():
+        own = [magnitude_keys(grads[index].to(common)).flatten() for index in members]
+        gathered, offset = torch.cat(own), 0
+        for group in spread:
+            gathered, before = _gather(gathered, group)
+            offset += before
+        for index, piece in zip(members, own):
+            begins[index] = begin + offset
+            offset += piece.numel()
+        keys.append(gathered)
+        begin += gathered.numel()
+    ranks = _mean_ranks(torch.cat(keys), dtype)
+    return [
+        ranks[begins[index] : begins[index] + grad.numel()].view_as(grad)
+        for index, grad in enumerate(grads)
+    ]
+
+
+def joint_histogram(
+    grads: Sequence[Tensor], groups: Sequence[Groups], bits: int = 14, run: Callable = map
 ) -> MagnitudeHistogram:
-    """The histogram of all tensors' magnitudes, summed over the processes of a group."""
+    """The histogram of all tensors' magnitudes, with those that other processes hold.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients, or this process's shards of them.
+        groups (Sequence[Groups]): By gradient the process groups that it is sharded over.
+        bits (int): See :class:`~srtrack.sensitivity.MagnitudeHistogram`.
+        run (Callable): Used as ``map``; may count several tensors at a time.
+    """
     dtype = reduce(torch.promote_types, (grad.dtype for grad in grads))
-    histogram = MagnitudeHistogram(dtype, bits, grads[0].device)
-    for grad in grads:
-        histogram.add(grad.reshape(-1), scratch)
-    if process_group is not None:
-        dist.all_reduce(histogram.counts, group=process_group)
-    return histogram
+
+    def count(members: Sequence[int]) -> Tensor:
+        flat = [grads[index].reshape(-1) for index in members]
+        histogram = MagnitudeHistogram(dtype, bits, flat[0].device)
+        scratch = new_scratch(max(flat, key=Tensor.numel))
+        for values in flat:
+            histogram.add(values, scratch)
+        return histogram.counts
+
+    total = MagnitudeHistogram(dtype, bits, grads[0].device)
+    for spread, members in by_groups(groups).items():
+        counts = torch.zeros_like(total.counts)
+        for part in run(count, _bundles(members, [grad.numel() for grad in grads])):
+            counts += part
+        for group in spread:
+            dist.all_reduce(counts, group=group)
+        total.counts += counts
+    return total
+
+
+def _bundles(members: Sequence[int], numels: Sequence[int]) -> list[list[int]]:
+    """Consecutive members, as many together as make a job of some size."""
+    bundles, room = [], 0
+    for index in members:
+        if room <= 0:
+            bundles.append([])
+            room = _BUNDLE
+        bundles[-1].append(index)
+        room -= numels[index]
+    return bundles
 
 
 @torch.no_grad()
@@ -223,6 +278,10 @@ def _gather(keys: Tensor, group: dist.ProcessGroup) -> tuple[Tensor, int]:
     dist.all_gather(shards, padded, group=group)
     offset = sum(numels[: dist.get_rank(group)])
     return torch.cat([shard[:numel] for shard, numel in zip(shards, numels)]), offset
+
+
+def _groups(process_group: dist.ProcessGroup | None) -> Groups:
+    return () if process_group is None else (process_group,)
 
 
 def _look_up(

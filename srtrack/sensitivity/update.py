@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from itertools import repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
 from .fused_adamw import fusable_groups, fused_update, without_gradients
-from .histogram import MagnitudeHistogram, chunks, new_scratch, piece_length
+from .histogram import MagnitudeHistogram, Scratch
+from .ranking import Binned, GradientRanking, Shard, pieces, wide
 from .schedule import joint_sensitivity
-from .transfer import (
-    SORTED_BELOW,
-    exact_rank,
-    exact_rank_global,
-    global_histogram,
-    gradient_norm,
-    gradient_sparsity,
-)
+from .sharding import Groups, local, shard_groups
+from .statistics import StepStatistics
+from .threads import workers
 
-# Joint sensitivity of a prior and a transfer rank.
-Sensitivity = Callable[[float, Any], Any]
+# Joint sensitivity of a prior and a transfer rank, either a number or a tensor of them.
+Sensitivity = Callable[..., 'float | Tensor']
 
 
 class Move(NamedTuple):
-    """What the optimizer did to one parameter, and the gradient it did it with."""
+    """What the optimizer does to one parameter, and the gradient it does it with."""
 
     name: str
-    new: Tensor
-    old: Tensor
-    grad: Tensor
     prior: float
+    grad: Shard
+    new: Tensor
+    """Of a sharded parameter this process's part, as ``old``."""
+    old: Tensor | None
+    """None where ``fused``."""
+    fused: Callable[[Tensor, int], None] | None
+    """Does update and blend, from the sensitivity by bin and the shift that gives a bin."""
 
 
 class ScaledStep:
@@ -53,11 +52,16 @@ class ScaledStep:
     - A step that the optimizer skipped (infinite gradients under AMP) stays skipped.
     - Ranks are taken from the gradients as they are when :meth:`step` is called: unscale and clip
       before. Under data parallelism they are the same in every process once gradients are.
+    - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
+      process updates its own as one process that holds everything would.
 
     Memory: one copy of the regularised parameters, kept between steps; where AdamW is fused (see
     :meth:`step`) only for a step that collects statistics. The exact rank needs several times the
     largest tensor on the way (with ``scope='global'``, of all of them), the histogram rank on the
-    CPU a few megabytes.
+    CPU at most 18 MB per thread.
+
+    The histogram rank treats several tensors at a time on the CPU, in as many threads as torch is
+    set to use (:func:`torch.set_num_threads`, ``OMP_NUM_THREADS``).
 
     Example:
         >>> model = torch.nn.Linear(4, 2)
@@ -84,9 +88,10 @@ class ScaledStep:
             over all of them; then they must be on one device.
         bits (int): Resolution of the histogram rank, see
             :class:`~srtrack.sensitivity.MagnitudeHistogram`.
-        process_group (ProcessGroup, optional): With ``scope='global'`` and *sharded* parameters,
-            the processes to rank together. Each must step the same parameters (shards may be
-            empty). Leave it out under plain data parallelism.
+        process_group (ProcessGroup, optional): With ``scope='global'`` and parameters of which each
+            process holds a part as a plain tensor, the processes to rank together. Each must step
+            the same parameters (parts may be empty). Leave it out under plain data parallelism,
+            and with DTensor parameters, which know their processes.
         keep_gradients (bool): Rank a copy of the gradients, for optimizers that write into them
             (foreach ``Rprop``, some third-party ones); costs one more copy. Without it such an
             optimizer is reported by an error as far as autograd's version counter sees it.
@@ -117,7 +122,7 @@ class ScaledStep:
             raise ValueError(f"scope={scope!r} is neither 'tensor' nor 'global'")
         if process_group is not None and scope == 'tensor':
             raise ValueError(
-                "process_group needs scope='global': tensors are ranked shard by shard"
+                "process_group needs scope='global': plain tensors are ranked shard by shard"
             )
         MagnitudeHistogram(torch.float32, bits)  # Raises on bits out of range.
         self.kappa = kappa
@@ -129,10 +134,11 @@ class ScaledStep:
         self.bits = bits
         self.process_group = process_group
         self.keep_gradients = keep_gradients
+        self._ranking = GradientRanking(rank, scope, bits)
         self._params = _unique(params)
         self._old: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
-        self._scratch: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._idle: list[Scratch] = []  # each is used by one thread at a time
         self.set_prior(prior or {})
 
     def set_prior(self, prior: Mapping[str, float]) -> None:
@@ -168,9 +174,8 @@ class ScaledStep:
             progress (float): t / T, the share of training that is done; clamped to [0, 1].
             collect (bool): Whether to compute statistics, which takes a few more passes.
             optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
-                its ``step()`` and that is not skipped. AdamW with the histogram rank within tensors
-                is then done in one pass where it can be, see
-                :mod:`~srtrack.sensitivity.fused_adamw`.
+                its ``step()`` and that is not skipped. AdamW with the histogram rank is then done
+                in one pass where it can be, see :mod:`~srtrack.sensitivity.fused_adamw`.
 
         Returns:
             dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
@@ -191,31 +196,28 @@ class ScaledStep:
         for name, grad in grads.items():
             if grad.layout is not torch.strided:
                 raise TypeError(f'gradient of {name} is sparse; use dense gradients to rank them')
-        tally = _Tally(grads.values()) if collect else None
+        statistics = None
+        if collect:
+            statistics = StepStatistics([local(grad.detach()) for grad in grads.values()])
         moving = [name for name in grads if sensitivity(self._prior[name], 1.0) > 0]
         if not moving:
             optimizer_step()
-            return tally.statistics() if collect else {}
+            return statistics.result() if collect else {}
 
         by_element = sensitivity(0.0, 1.0) > 0
         fused = self._fusable(optimizer, moving) if by_element and not collect else {}
-        for name in fused:
-            self._old.pop(name, None)  # left by a step that collected statistics
         with torch.no_grad():
-            copied = grads if collect else [name for name in moving if name not in fused]
-            moves = self._snapshot({name: grads[name] for name in copied})
-        versions = [move.grad._version for move in moves]
+            moves = self._snapshot(list(grads) if collect else moving, fused)
+        versions = [move.grad.local._version for move in moves]
         with without_gradients(self._params[name] for name in fused):
             optimizer_step()
         with torch.no_grad():
-            for name, group in fused.items():
-                self._update_fused(name, optimizer.state[self._params[name]], group, sensitivity)
             if by_element:
                 self._refuse_written(moves, versions)
-                self._blend(moves, sensitivity, tally)
+                self._blend(moves, sensitivity, statistics)
             else:
-                self._blend_whole(moves, sensitivity, tally)
-        return tally.statistics() if collect else {}
+                self._blend_whole(moves, sensitivity, statistics)
+        return statistics.result() if collect else {}
 
     def _sensitivity(self, progress: float) -> Sensitivity:
         """Joint sensitivity as a function of the two ranks, at this time of training."""
@@ -231,135 +233,114 @@ class ScaledStep:
 
         return joint
 
-    def _snapshot(self, grads: Mapping[str, Tensor]) -> list[Move]:
-        """Copy the parameters before they move."""
-        new = {name: _local(self._params[name]) for name in grads}
-        grads = {name: _local(grad) for name, grad in grads.items()}
-        _copy(new, self._old)
+    def _fusable(
+        self, optimizer: torch.optim.Optimizer | None, names: Iterable[str]
+    ) -> dict[str, Callable[[Tensor, int], None]]:
+        """Parameters whose AdamW update and blend are one kernel, with what launches it."""
+        params = {name: self._params[name] for name in names}
+        params = {n: p for n, p in params.items() if self._ranking.by_histogram(p.numel())}
+        return {
+            name: partial(fused_update, params[name], optimizer.state[params[name]], group)
+            for name, group in fusable_groups(optimizer, params).items()
+        }
+
+    def _snapshot(self, names: list[str], fused: Mapping[str, Callable]) -> list[Move]:
+        """Copy what is about to move and cannot be had otherwise."""
+        new = {name: local(self._params[name]) for name in names}
+        grads = {name: local(self._params[name].grad) for name in names}
+        for name in fused:
+            self._old.pop(name, None)  # left by a step that collected statistics
+        _copy({name: new[name] for name in names if name not in fused}, self._old)
         if self.keep_gradients and self.use_transfer:
             _copy(grads, self._kept)
             grads = self._kept
         return [
-            Move(name, new[name], self._old[name], grads[name], self._prior[name]) for name in new
+            Move(
+                name,
+                self._prior[name],
+                Shard(grads[name], self._params[name].numel(), self._groups(name)),
+                new[name],
+                self._old.get(name),
+                fused.get(name),
+            )
+            for name in names
         ]
+
+    def _groups(self, name: str) -> Groups:
+        """The processes that hold other parts of a parameter."""
+        given = self.process_group is not None
+        return (self.process_group,) if given else shard_groups(self._params[name])
 
     @staticmethod
     def _refuse_written(moves: list[Move], versions: list[int]) -> None:
         for move, version in zip(moves, versions):
-            if move.grad._version != version:
+            if move.grad.local._version != version:
                 raise RuntimeError(
                     f'the optimizer wrote into the gradient of {move.name} before it was ranked; '
                     'pass keep_gradients=True (one more copy of the parameters)'
                 )
 
     def _blend_whole(
-        self, moves: list[Move], sensitivity: Sensitivity, tally: _Tally | None
+        self, moves: list[Move], sensitivity: Sensitivity, statistics: StepStatistics | None
     ) -> None:
         """Blend with one sensitivity per tensor: transfer sensitivity has no weight."""
-        groups = defaultdict(list)
+        alike = defaultdict(list)
         for move in moves:
             s = sensitivity(move.prior, 0.0)
-            groups[s].append(move)
-            if tally is not None:
-                whole = torch.tensor(s, dtype=_wide(move.new), device=move.new.device)
-                tally.add(move.new, move.old, whole.expand_as(move.new))
-        groups.pop(0.0, None)  # these were only watched for the statistics
-        for s, group in groups.items():
+            alike[s].append(move)
+            if statistics is not None:
+                whole = torch.tensor(s, dtype=wide(move.new), device=move.new.device)
+                statistics.add(statistics.sums(move.new, move.old, whole.expand_as(move.new)))
+        alike.pop(0.0, None)  # these were only watched for the statistics
+        for s, group in alike.items():
             torch._foreach_lerp_([move.new for move in group], [move.old for move in group], s)
 
-    def _blend(self, moves: list[Move], sensitivity: Sensitivity, tally: _Tally | None) -> None:
+    def _blend(
+        self, moves: list[Move], sensitivity: Sensitivity, statistics: StepStatistics | None
+    ) -> None:
         """Blend with one sensitivity per element."""
-        for move, ranking in zip(moves, self._rankings([move.grad for move in moves])):
+        # The largest first, so that threads end together. The order is the same in all processes.
+        moves = sorted(moves, key=lambda move: -move.grad.numel)
+        # Sorting takes memory, which threads would multiply.
+        parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in moves)
+        with workers(parallel) as run:
+            blend = partial(self._blend_one, sensitivity, statistics is not None)
+            rankings = self._ranking.joint([move.grad for move in moves], run)
+            for sums in run(blend, moves, rankings):
+                if sums is not None:
+                    statistics.add(sums)
+
+    def _blend_one(
+        self, sensitivity: Sensitivity, collect: bool, move: Move, ranking: Tensor | Binned | None
+    ) -> Tensor | None:
+        """Blend one parameter; returns sums for the statistics if asked, None of an empty shard."""
+        of_rank = partial(sensitivity, move.prior)
+        with self._scratch() as scratch:
+            if ranking is None:
+                ranking = self._ranking.alone(move.grad.local, scratch)
+            if move.fused is not None:
+                move.fused(of_rank(ranking.histogram.rank_table()), ranking.histogram.shift)
+                return None
             new, old = move.new.reshape(-1), move.old.view(-1)
-            for where, s in self._pieces(move, ranking, partial(sensitivity, move.prior)):
-                if tally is not None:
-                    tally.add(new[where], old[where], s)
+            sums = []
+            # Eq. 14 is applied to a histogram's few entries instead of every element.
+            for where, s in pieces(move.grad.local, ranking, of_rank, wide(new), scratch):
+                if collect:
+                    sums.append(StepStatistics.sums(new[where], old[where], s))
                 _lerp(new[where], old[where], s)
-            if not move.new.is_contiguous():
-                move.new.copy_(new.view_as(move.new))
+        if not move.new.is_contiguous():
+            move.new.copy_(new.view_as(move.new))
+        return torch.stack(sums).sum(0) if sums else None
 
-    def _fusable(
-        self, optimizer: torch.optim.Optimizer | None, names: Iterable[str]
-    ) -> dict[str, dict]:
-        """Parameters whose AdamW update and blend are one kernel, with their parameter groups."""
-        if self.rank != 'histogram' or self.scope != 'tensor':
-            return {}
-        large = {name: self._params[name] for name in names}
-        large = {name: param for name, param in large.items() if param.numel() > SORTED_BELOW}
-        return fusable_groups(optimizer, large)
-
-    def _update_fused(self, name: str, state: dict, group: dict, sensitivity: Sensitivity) -> None:
-        param = self._params[name]
-        (histogram,) = self._rankings([param.grad])
-        table = sensitivity(self._prior[name], histogram.rank_table())
-        fused_update(param, state, group, table, histogram.shift)
-
-    def _rankings(self, grads: list[Tensor]) -> Iterator[Tensor | MagnitudeHistogram]:
-        """For each gradient its ranks, or the histogram to read them off."""
-        if self.scope == 'global' and self.rank == 'exact':
-            yield from exact_rank_global(grads, self.process_group, torch.float64)
-        elif self.scope == 'global':
-            scratch = self._buffer(max(grads, key=Tensor.numel), torch.int32)
-            histogram = global_histogram(grads, scratch, self.bits, self.process_group)
-            yield from repeat(histogram, len(grads))
-        else:
-            for grad in grads:
-                if self.rank == 'exact' or grad.numel() <= SORTED_BELOW:
-                    yield exact_rank(grad, out=torch.empty_like(grad, dtype=_wide(grad)))
-                else:
-                    histogram = MagnitudeHistogram(grad.dtype, self.bits, grad.device)
-                    histogram.add(grad.reshape(-1), self._buffer(grad, torch.int32))
-                    yield histogram
-
-    def _pieces(
-        self, move: Move, ranking: Tensor | MagnitudeHistogram, of_rank: Callable[[Tensor], Tensor]
-    ) -> Iterator[tuple[slice, Tensor]]:
-        """The sensitivities of a tensor, piece by piece of its flattened form."""
-        dtype = _wide(move.new)
-        if isinstance(ranking, Tensor):
-            yield slice(None), of_rank(ranking.to(dtype)).reshape(-1)
-            return
-        # Eq. 14 is applied to the table's few entries instead of every element.
-        table = of_rank(ranking.rank_table(dtype))
-        index = self._buffer(move.grad, torch.int32)
-        value = self._buffer(move.grad, dtype)
-        for where, chunk in chunks(move.grad.reshape(-1), index):
-            out = value[: chunk.numel()]
-            yield where, torch.index_select(table, 0, ranking.bins(chunk, index), out=out)
-
-    def _buffer(self, like: Tensor, dtype: torch.dtype) -> Tensor:
-        """Scratch for pieces of a tensor, on its device."""
-        key = like.device, dtype
-        if key not in self._scratch or self._scratch[key].numel() < piece_length(like):
-            self._scratch[key] = new_scratch(like, dtype)
-        return self._scratch[key]
-
-
-class _Tally:
-    """Sums for the statistics of one step, on the device until somebody asks."""
-
-    def __init__(self, grads: Iterable[Tensor]):
-        grads = [_local(grad.detach()) for grad in grads]
-        self._numel = sum(grad.numel() for grad in grads)
-        self._sparsity = gradient_sparsity(grads)
-        self._norm = gradient_norm(grads)
-        self._sensitivity = self._moved = self._removed = torch.zeros_like(self._norm)
-
-    def add(self, new: Tensor, old: Tensor, sensitivity: Tensor) -> None:
-        moved = (new.to(sensitivity.dtype) - old).abs_()
-        device = self._norm.device
-        self._sensitivity = self._sensitivity + sensitivity.sum(dtype=torch.float64).to(device)
-        self._moved = self._moved + moved.sum(dtype=torch.float64).to(device)
-        self._removed = self._removed + moved.mul_(sensitivity).sum(dtype=torch.float64).to(device)
-
-    def statistics(self) -> dict[str, Tensor]:
-        return {
-            'mean_sensitivity': self._sensitivity / max(self._numel, 1),
-            # A step that moved nothing had nothing taken back.
-            'update_removed': self._removed / self._moved.clamp(min=math.ulp(0.0)),
-            'gradient_sparsity': self._sparsity,
-            'gradient_norm': self._norm,
-        }
+    @contextmanager
+    def _scratch(self) -> Iterator[Scratch]:
+        """Buffers for one thread at a time, kept for the next."""
+        try:
+            scratch = self._idle.pop()
+        except IndexError:
+            scratch = Scratch()
+        yield scratch
+        self._idle.append(scratch)
 
 
 def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
@@ -377,11 +358,6 @@ def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Paramete
     return unique
 
 
-def _local(tensor: Tensor) -> Tensor:
-    """This process's shard of a DTensor; any other tensor as it is."""
-    return tensor.to_local() if hasattr(tensor, 'to_local') else tensor
-
-
 def _copy(sources: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> None:
     """Copy tensors into buffers of the same names, which are made where they do not fit."""
     for name, source in sources.items():
@@ -394,11 +370,6 @@ def _copy(sources: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> None:
             buffers[name] = torch.empty_like(source, memory_format=torch.contiguous_format)
     if sources:
         torch._foreach_copy_([buffers[name] for name in sources], list(sources.values()))
-
-
-def _wide(tensor: Tensor) -> torch.dtype:
-    """The dtype to compute in: float64 stays, everything else is float32."""
-    return torch.float64 if tensor.dtype is torch.float64 else torch.float32
 
 
 def _lerp(new: Tensor, old: Tensor, s: Tensor) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from srtrack.sensitivity import ScaledStep
+from srtrack.sensitivity import ScaledStep, fused_adamw
 from srtrack.sensitivity.fused_adamw import fusable_groups
 
 #: Multiples of the kernel's block of 1024 and others; the last ones are too small to be fused.
@@ -111,6 +111,40 @@ def check_full_sensitivity():
     assert (param == before).nonzero().tolist() == [[1234]]
 
 
+def compare(params, grads, **settings):
+    """One step with and without the kernel from the same start; returns what the kernel made."""
+    results = []
+    for fused in (True, False):
+        ours = {name: nn.Parameter(value.clone()) for name, value in params.items()}
+        for name, param in ours.items():
+            param.grad = grads[name].clone()
+        optimizer = torch.optim.AdamW(ours.values(), lr=1e-2, foreach=False)
+        scaled = ScaledStep(ours.items(), **{**SETTINGS, **settings})
+        scaled.step(optimizer.step, 0.7, optimizer=optimizer if fused else None)
+        assert bool(scaled._old) is not fused
+        results.append({name: param.detach() for name, param in ours.items()})
+    for name, value in results[0].items():
+        torch.testing.assert_close(value, results[1][name], rtol=1e-6, atol=1e-6, equal_nan=True)
+    return results[0]
+
+
+def check_global_scope():
+    """One histogram for all of them: small tensors, too, are then looked up and fused."""
+    torch.manual_seed(0)
+    params = {str(i): torch.randn(size) for i, size in enumerate(SIZES)}
+    compare(params, {name: torch.randn_like(p) ** 3 for name, p in params.items()}, scope='global')
+
+
+def check_not_finite():
+    """NaN and infinities of either sign spoil their own element and no other."""
+    torch.manual_seed(0)
+    grad = torch.randn(5000)
+    odd = [torch.nan, -torch.nan, torch.inf, -torch.inf, 0.0, -0.0, 1e-45]
+    grad[: len(odd)] = torch.tensor(odd)
+    new = compare({'weight': torch.randn(5000)}, {'weight': grad})['weight']
+    assert new.isfinite().nonzero().flatten().tolist() == list(range(4, 5000))
+
+
 def check_optim_wrappers():
     """MMEngine's wrapper fuses; one whose loss scaler may skip a step does not."""
     from srtrack.engine import AmpSensitivityOptimWrapper, SensitivityOptimWrapper
@@ -141,6 +175,7 @@ def check_what_is_fused():
     assert not fusable_groups(None, dict(params))
     odd = {
         'double': nn.Parameter(torch.randn(5000, dtype=torch.float64)),
+        'bfloat16': nn.Parameter(torch.randn(5000, dtype=torch.bfloat16)),
         'transposed': nn.Parameter(torch.randn(50, 100).T),
     }
     for param in odd.values():
@@ -150,15 +185,18 @@ def check_what_is_fused():
 
 @pytest.mark.skipif(not importlib.util.find_spec('triton'), reason='Triton is not installed')
 @pytest.mark.parametrize(
-    'check',
-    ['check_steps', 'check_full_sensitivity', 'check_optim_wrappers', 'check_what_is_fused'],
+    'checks',
+    [
+        ['check_steps', 'check_full_sensitivity'],
+        ['check_global_scope', 'check_not_finite', 'check_what_is_fused', 'check_optim_wrappers'],
+    ],
 )
-def test_in_the_interpreter(repo_root, check):
+def test_in_the_interpreter(repo_root, checks):
     environment = dict(
         os.environ, TRITON_INTERPRET='1', OMP_NUM_THREADS='1', PYTHONPATH=str(repo_root)
     )
     process = subprocess.run(
-        [sys.executable, __file__, check],
+        [sys.executable, __file__, *checks],
         env=environment,
         capture_output=True,
         text=True,
@@ -173,5 +211,23 @@ def test_nothing_is_fused_on_the_cpu():
     assert not fusable_groups(adamw(params), dict(params))
 
 
+def test_without_a_triton_that_works_the_optimizer_steps_by_itself(monkeypatch):
+    monkeypatch.setenv('TRITON_INTERPRET', '1')  # as if parameters were where kernels run
+    monkeypatch.setitem(sys.modules, 'triton', None)
+    monkeypatch.delitem(sys.modules, 'srtrack.sensitivity.adamw_kernel', raising=False)
+    fused_adamw._has_kernel.cache_clear()
+    results = []
+    for given in (True, False):
+        params = make()
+        set_gradients(params, 0)
+        optimizer = adamw(params)
+        scaled = ScaledStep(regularized(params), **SETTINGS)
+        scaled.step(optimizer.step, 0.3, optimizer=optimizer if given else None)
+        results.append(params)
+    fused_adamw._has_kernel.cache_clear()
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
 if __name__ == '__main__':
-    globals()[sys.argv[1]]()
+    for check in sys.argv[1:]:
+        globals()[check]()

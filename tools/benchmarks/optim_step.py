@@ -2,16 +2,25 @@
 """Cost of the scaled step: time and memory against fused AdamW, and against sorting every tensor.
 
 Parameters have the shapes of ViT-B's blocks, as many as --params asks for; gradients are Gaussian.
-All variants step the same parameters in one process, in turn. Prints one JSON line.
+All variants step the same parameters in one process, in turn. Prints one JSON line:
+
+- ``milliseconds``: median over the repetitions.
+- ``ratio_to_fused_adamw`` and ``ratio_to_sorting``: of these medians.
+- ``extra_copies``: what a step takes at its peak beyond parameters, gradients and AdamW's state,
+  with what is kept for the next step, in units of the parameters' own size.
+- ``peak_memory_gb``: of the whole process, in which all variants live side by side.
+
+Memory is null where it cannot be read: it takes a GPU or Linux.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -20,6 +29,7 @@ from srtrack.sensitivity import ScaledStep, exact_rank
 
 BLOCK = [(768,), (768,), (2304, 768), (2304,), (768, 768), (768,), (768,), (768,)]
 BLOCK += [(3072, 768), (3072,), (768, 3072), (768,)]
+SORTING = 'sort_every_tensor'
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,73 +52,108 @@ def make_parameters(count: int, device: str) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def sort_every_tensor(parameters, optimizer) -> None:
-    """The straightforward way: copy, square, sort, blend, tensor by tensor."""
-    old = [parameter.detach().clone() for parameter in parameters]
-    optimizer.step()
-    for parameter, before in zip(parameters, old):
-        sensitivity = 0.99 * (0.3 + 0.5 * exact_rank(parameter.grad))
-        parameter.data.lerp_(before, sensitivity)
+def make_variants(parameters: list[torch.nn.Parameter], on_gpu: bool) -> dict[str, Callable]:
+    """What does one step each, by name; the first is what the others are compared with."""
+    named = [(f'p{i}', parameter) for i, parameter in enumerate(parameters)]
+    prior = {name: i / (len(named) - 1) for i, (name, _) in enumerate(named)}
+    adamw = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
+    adamw.step()  # makes its state
+
+    def scaled(optimizer=None, **settings):
+        step = ScaledStep(named, prior=prior, **settings)
+        plain = (optimizer or adamw).step
+        return lambda: step.step(plain, progress=0.5, optimizer=optimizer)
+
+    def sort_every_tensor():
+        """The straightforward way: copy, square, sort, blend, tensor by tensor."""
+        old = [parameter.detach().clone() for parameter in parameters]
+        adamw.step()
+        for parameter, before in zip(parameters, old):
+            sensitivity = 0.99 * (0.3 + 0.5 * exact_rank(parameter.grad))
+            parameter.data.lerp_(before, sensitivity)
+
+    variants = dict(
+        fused_adamw=adamw.step,
+        prior_only=scaled(use_transfer=False),
+        histogram=scaled(rank='histogram'),
+        histogram_global=scaled(rank='histogram', scope='global'),
+    )
+    if on_gpu:  # one kernel with AdamW, where Triton is installed
+        plain = torch.optim.AdamW(parameters, lr=1e-4)
+        plain.step()
+        variants['histogram_one_kernel'] = scaled(plain, rank='histogram')
+    variants[SORTING] = sort_every_tensor
+    return variants
+
+
+def extra_memory(step: Callable, on_gpu: bool) -> int | None:
+    """Bytes by which a step exceeds, at its peak, what was in use before it."""
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return torch.cuda.max_memory_allocated() - before
+    before = resident('VmRSS')
+    if before is not None:
+        Path('/proc/self/clear_refs').write_text('5')  # forgets the peak
+    step()
+    return None if before is None else resident('VmHWM') - before
+
+
+def resident(key: str) -> int | None:
+    """This process's resident bytes, now (``VmRSS``) or at most (``VmHWM``); None off Linux."""
+    status = Path('/proc/self/status')
+    if not status.exists():
+        return None
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(key))
+    return 1024 * int(line.split()[1])
+
+
+def seconds(step: Callable, on_gpu: bool) -> float:
+    if on_gpu:
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    step()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def main() -> None:
     args = parse_args()
+    on_gpu = args.device.startswith('cuda')
     parameters = make_parameters(int(args.params), args.device)
     count = sum(parameter.numel() for parameter in parameters)
-    named = [(f'p{i}', parameter) for i, parameter in enumerate(parameters)]
-    prior = {name: i / (len(named) - 1) for i, (name, _) in enumerate(named)}
-    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
+    nbytes = sum(parameter.nbytes for parameter in parameters)
+    variants = make_variants(parameters, on_gpu)
 
-    def scaled(**settings):
-        step = ScaledStep(named, prior=prior, **settings)
-        return lambda: step.step(optimizer.step, progress=0.5)
-
-    variants = dict(
-        fused_adamw=optimizer.step,
-        prior_only=scaled(use_transfer=False),
-        histogram=scaled(rank='histogram'),
-        histogram_global=scaled(rank='histogram', scope='global'),
-        sort_every_tensor=lambda: sort_every_tensor(parameters, optimizer),
-    )
-    on_gpu = args.device.startswith('cuda')
-    seconds = {name: [] for name in variants}
-    for repeat in range(args.repeats + 1):
+    extra = {name: extra_memory(step, on_gpu) for name, step in variants.items()}
+    times = {name: [] for name in variants}
+    for repeat in range(args.repeats):
         for name, step in variants.items():
-            if name == 'sort_every_tensor' and repeat > 2:
-                continue
-            if on_gpu:
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            with torch.no_grad():
-                step()
-            if on_gpu:
-                torch.cuda.synchronize()
-            if repeat:  # the first one allocates
-                seconds[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    peak = (
-        torch.cuda.max_memory_allocated()
-        if on_gpu
-        else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            if name != SORTING or repeat < 2:
+                times[name].append(seconds(step, on_gpu))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    peak = torch.cuda.max_memory_allocated() if on_gpu else resident('VmHWM')
+
+    def ratios(to: str) -> dict:
+        return {name: round(value / median[to], 3) for name, value in median.items()}
+
+    report = dict(
+        benchmark='optim_step',
+        device=args.device,
+        threads=torch.get_num_threads(),
+        params=count,
+        milliseconds={name: round(1000 * value, 1) for name, value in median.items()},
+        ratio_to_fused_adamw=ratios('fused_adamw'),
+        ratio_to_sorting=ratios(SORTING),
+        extra_copies={
+            name: None if value is None else round(value / nbytes, 3)
+            for name, value in extra.items()
+        },
+        peak_memory_gb=None if peak is None else round(peak / 1e9, 2),
     )
-    print(
-        json.dumps(
-            dict(
-                benchmark='optim_step',
-                device=args.device,
-                threads=torch.get_num_threads(),
-                params=count,
-                milliseconds={name: round(1000 * value, 1) for name, value in median.items()},
-                ratio_to_fused_adamw={
-                    name: round(value / median['fused_adamw'], 2) for name, value in median.items()
-                },
-                histogram_faster_than_sorting=round(
-                    median['sort_every_tensor'] / median['histogram'], 2
-                ),
-                peak_memory_gb=round(peak / 1e9, 2),
-            )
-        )
-    )
+    print(json.dumps(report))
 
 
 if __name__ == '__main__':

@@ -58,6 +58,8 @@ class PriorSensitivityHook(Hook):
             raise ValueError(
                 'PriorSensitivityHook needs source_dataloader, or a cache with trust_cache=True'
             )
+        if num_batches is not None and num_batches < 1:
+            raise ValueError(f'num_batches has to be positive, got {num_batches}')
         # Ours alone: another project's default scope has no estimators, and MMEngine says so.
         self.estimator = ESTIMATORS.build(dict(estimator, _scope_='srtrack'))
         self.source_dataloader = source_dataloader

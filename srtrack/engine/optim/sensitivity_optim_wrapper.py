@@ -34,7 +34,8 @@ class SensitivityOptimWrapper(OptimWrapper):
     it stays 0.
 
     Parameters are found by name in the model that :meth:`optim_context` is entered with, as
-    MMEngine's ``train_step`` does.
+    MMEngine's ``train_step`` does. The model may be compiled, data parallel, or sharded by torch's
+    ``fully_shard`` (before the optimizer is made): ranks are then those of one process.
 
     Args:
         optimizer (Optimizer): The wrapped optimizer.
@@ -49,6 +50,8 @@ class SensitivityOptimWrapper(OptimWrapper):
             updated as if this wrapper were MMEngine's own. Default: all trainable parameters.
         log_interval (int): Updates between two records of the statistics (mean sensitivity, share
             of the update removed, Eq. 9's sparsity, Eq. 12's risk for sigma = 1); 0 for never.
+        keep_gradients (bool): Rank a copy of the gradients, for optimizers that write into them
+            (MMPretrain's ``Lamb``, foreach ``Rprop``); an error says when it is needed.
         **kwargs: ``accumulative_counts`` and ``clip_grad`` of :class:`mmengine.optim.OptimWrapper`.
 
     Raises:
@@ -69,6 +72,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         scope: str = 'tensor',
         params: str | None = None,
         log_interval: int = 50,
+        keep_gradients: bool = False,
         **kwargs,
     ):
         super().__init__(optimizer, **kwargs)
@@ -82,6 +86,7 @@ class SensitivityOptimWrapper(OptimWrapper):
             use_transfer=use_transfer,
             rank=rank,
             scope=scope,
+            keep_gradients=keep_gradients,
         )
         self._prior: dict[str, float] = {}
         self._scaled: ScaledStep | None = None

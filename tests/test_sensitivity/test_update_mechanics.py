@@ -1,0 +1,211 @@
+"""How a scaled step is made: memory, threads, layouts, statistics; and what it refuses."""
+
+import doctest
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, ranking, update
+from srtrack.sensitivity.histogram import CHUNK
+
+SHAPES = {'large': (70, 90), 'bias': (70,), 'norm': (5,), 'scale': ()}
+PRIOR = {'large': 1.0, 'bias': 1.0, 'norm': 0.25}
+
+
+def make_params(shapes=SHAPES) -> dict:
+    generator = torch.Generator().manual_seed(0)
+    params = {}
+    for name, shape in shapes.items():
+        params[name] = nn.Parameter(torch.randn(shape, generator=generator))
+        params[name].grad = torch.randn(shape, generator=generator) ** 3
+    return params
+
+
+def values(params: dict) -> dict:
+    return {name: param.detach().clone() for name, param in params.items()}
+
+
+def assert_equal(actual: dict, expected: dict) -> None:
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(actual[name], value), name
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of torch's threads until the end of the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+def test_memory_layouts(rank):
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        generator = torch.Generator().manual_seed(0)
+        weight = torch.randn(20, 32, 3, 3, generator=generator)
+        grad = torch.randn(20, 32, 3, 3, generator=generator)
+        param = nn.Parameter(weight.to(memory_format=layout))
+        param.grad = grad.to(memory_format=layout)
+        optimizer = torch.optim.SGD([param], lr=0.1)
+        ScaledStep([('conv', param)], {'conv': 0.5}, rank=rank).step(optimizer.step, 0.5)
+        assert param.is_contiguous(memory_format=layout)
+        results.append(param.detach())
+    assert torch.equal(*results)
+
+
+def test_shared_parameter_is_scaled_once():
+    weight = nn.Parameter(torch.ones(2, dtype=torch.float64))
+    weight.grad = torch.ones_like(weight)
+    step = ScaledStep([('a', weight), ('b', weight)], {'a': 1.0}, kappa=1.0)
+    step.step(torch.optim.SGD([weight], lr=0.1).step, 0.0)
+    torch.testing.assert_close(weight.detach(), torch.full_like(weight, 1 - 0.01 * 0.1))
+
+
+@pytest.mark.parametrize('switches', [{}, {'use_transfer': False}, {'use_prior': False}])
+@pytest.mark.parametrize('rank', ['exact', 'histogram'])
+def test_statistics(switches, rank):
+    params, kappa = make_params(), 0.6
+    old = {name: param.detach().double().clone() for name, param in params.items()}
+    grads = torch.cat([param.grad.double().flatten() for param in params.values()])
+    rank_of = {'exact': exact_rank, 'histogram': histogram_rank}[rank]
+    s = torch.cat([0 * param.detach().double().flatten() for param in params.values()])
+    if switches.get('use_prior', True):
+        prior = [PRIOR.get(name, 0) * torch.ones(params[name].numel()) for name in params]
+        s += 0.99 * kappa * torch.cat(prior)
+    if switches.get('use_transfer', True):
+        transfer = [rank_of(param.grad).flatten() for param in params.values()]
+        s += 0.99 * (1 - kappa) * torch.cat(transfer)
+    lr = 0.5
+    optimizer = torch.optim.SGD(params.values(), lr=lr)
+    step = ScaledStep(params.items(), PRIOR, rank=rank, **switches)
+    statistics = step.step(optimizer.step, 0.0, collect=True)
+    moved = lr * grads.abs()
+    new = torch.cat([param.detach().double().flatten() for param in params.values()])
+    kept = (new - torch.cat([value.flatten() for value in old.values()])).abs().sum()
+    expected = {
+        'mean_sensitivity': s.mean(),
+        'update_removed': (s * moved).sum() / moved.sum(),
+        'gradient_sparsity': grads.abs().sum() / (len(grads) ** 0.5 * grads.norm()),
+        'gradient_norm': grads.norm(),
+    }
+    assert statistics.keys() == expected.keys()
+    for key, value in expected.items():
+        assert statistics[key].item() == pytest.approx(value.item(), rel=1e-5), key
+    removed = 1 - (kept / moved.sum()).item()
+    assert statistics['update_removed'].item() == pytest.approx(removed, abs=1e-5)
+
+
+def test_collecting_statistics_does_not_change_the_step():
+    results = []
+    for collect in (False, True):
+        params = make_params()
+        step = ScaledStep(params.items(), PRIOR, use_transfer=False)
+        step.step(torch.optim.AdamW(params.values(), lr=0.1).step, 0.3, collect=collect)
+        results.append(values(params))
+    assert_equal(*results)
+
+
+@pytest.mark.parametrize('scope', ['tensor', 'global'])
+def test_threads_change_no_bit(threads, scope):
+    results = []
+    for count in (1, 3):
+        threads(count)
+        params = make_params({**SHAPES, 'second': (1 << 19,), 'third': (90, 99)})
+        step = ScaledStep(params.items(), PRIOR, rank='histogram', scope=scope)
+        optimizer = torch.optim.AdamW(params.values(), lr=0.1)
+        statistics = [step.step(optimizer.step, 0.3, collect=collect) for collect in (False, True)]
+        results.append({**values(params), **statistics[1]})
+        assert torch.get_num_threads() == count
+    assert_equal(*results)
+
+
+def test_threads_are_given_back_when_a_step_fails(threads):
+    threads(2)
+    param = nn.Parameter(torch.randn(70, 90).to(torch.float8_e5m2))
+    param.grad = param.detach()
+    with pytest.raises(TypeError, match='float8'):
+        ScaledStep([('eight', param)], rank='histogram').step(lambda: None, 0.5)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize('kept', [1 << 22, 10000])
+def test_bins_that_are_not_kept_are_found_again(monkeypatch, kept):
+    monkeypatch.setattr(ranking, 'KEPT', kept)
+    params = make_params({'large': (CHUNK + 1000,)})
+    old, s = values(params), 0.99 * 0.5 * histogram_rank(params['large'].grad)
+    step = ScaledStep(params.items(), rank='histogram')
+    step.step(torch.optim.SGD(params.values(), lr=0.1).step, 0.5)
+    expected = old['large'] - (1 - s) * 0.1 * params['large'].grad
+    torch.testing.assert_close(params['large'].detach(), expected, rtol=0, atol=1e-6)
+
+
+class PeakMemory(TorchDispatchMode):
+    """Most bytes alive at once in storages that were made inside the context."""
+
+    def __init__(self, existing: list):
+        super().__init__()
+        self.existing = {tensor.untyped_storage().data_ptr() for tensor in existing}
+        self.alive, self.peak = {}, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if storage.data_ptr() not in self.existing:
+                    self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.alive = {key: value for key, value in self.alive.items() if not value[0].expired()}
+        self.peak = max(self.peak, sum(nbytes for _, nbytes in self.alive.values()))
+        return result
+
+
+@pytest.mark.parametrize('scope', ['tensor', 'global'])
+def test_memory_is_one_copy_and_a_few_megabytes(threads, scope):
+    threads(1)  # the measurement sees one thread
+    params = make_params({f'p{i}': (1500, 1000) for i in range(4)})
+    nbytes = sum(param.nbytes for param in params.values())
+    existing = [tensor for param in params.values() for tensor in (param, param.grad)]
+    step = ScaledStep(params.items(), rank='histogram', scope=scope)
+    with PeakMemory(existing) as first:
+        step.step(lambda: None, 0.5)
+    existing += step._old.values()
+    existing += [buffer for scratch in step._idle for buffer in scratch._buffers.values()]
+    with PeakMemory(existing) as second:
+        step.step(lambda: None, 0.6)
+    # The bins of one tensor, two pieces, and tables.
+    assert nbytes <= first.peak <= nbytes + 9 * 2**20
+    assert second.peak <= 2 * 2**20, 'buffers are kept'
+
+
+def test_bad_settings_and_names():
+    params = make_params()
+    for options, match in (
+        ({'rank': 'sorted'}, 'rank'),
+        ({'scope': 'layer'}, 'scope'),
+        ({'kappa': 2.0}, 'kappa'),
+        ({'max_sensitivity': -0.1}, 'max_sensitivity'),
+        ({'bits': 5}, 'bits'),
+        ({'prior': {'norm': 1.5}}, r'1\.5 of norm'),
+        ({'prior': {'norm': math.nan}}, r'nan of norm'),
+        ({'prior': {'rgb.norm': 0.5}}, r'rgb\.norm'),
+        ({'process_group': object()}, 'scope'),
+    ):
+        with pytest.raises(ValueError, match=match):
+            ScaledStep(params.items(), **options)
+    with pytest.raises(TypeError, match=r'phase.*complex64'):
+        ScaledStep([('phase', nn.Parameter(torch.ones(2, dtype=torch.complex64)))])
+    embedding = nn.Embedding(5, 2, sparse=True)
+    embedding(torch.tensor([1])).sum().backward()
+    with pytest.raises(TypeError, match='table'):
+        ScaledStep([('table', embedding.weight)]).step(lambda: None, 0.5)
+
+
+def test_docstring_example():
+    assert doctest.testmod(update).failed == 0
