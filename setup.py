@@ -62,9 +62,8 @@ setup(
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',
     install_requires=requirements('requirements/runtime.txt') + mmcv_requirement(),
-    extras_require=dict(
-        test=requirements('requirements/test.txt'),
-        events=requirements('requirements/events.txt'),
-        vot=requirements('requirements/vot.txt'),
-    ),
+    extras_require={
+        name: requirements(f'requirements/{name}.txt')
+        for name in ('test', 'events', 'vot', 'deploy', 'mmpretrain', 'docs')
+    },
 )

@@ -89,7 +89,7 @@ class DepthTrack(SequenceDataset):
     default_layout = dict(
         rgb='color',
         aux='depth',
-        aux_loader=dict(type='DecodeDepth'),
+        aux_loader=dict(type='srtrack.DecodeDepth'),
         length_policy='shortest',
     )
     splits = dict(
@@ -117,7 +117,7 @@ class VOTRGBD2022(SequenceDataset):
     default_layout = dict(
         rgb='color',
         aux='depth',
-        aux_loader=dict(type='DecodeDepth'),
+        aux_loader=dict(type='srtrack.DecodeDepth'),
         length_policy='shortest',
     )
     splits = dict(test=Split(('sequences', '.'), ('list.txt',)))

@@ -115,7 +115,9 @@ def main() -> None:
     names = regularized_names(model, config.optim_wrapper.get('params'))
     prior_pass = PriorPass(model, names)
     batches = load_source_batches(
-        hook['source_dataloader'], args.num_batches or hook.get('num_batches')
+        hook['source_dataloader'],
+        args.num_batches or hook.get('num_batches'),
+        hook.get('seed', 0),
     )
     fingerprints = prior_pass.fingerprints(batches)
 

@@ -130,5 +130,5 @@ def find_missing(converted: StateDict, family: Family) -> list[str]:
             f'it has no {error.args[0]}'
         ) from None
     with torch.device('meta'):
-        expected = MODELS.build(cfg).state_dict()
+        expected = MODELS.build(dict(cfg, _scope_='srtrack')).state_dict()
     return [name for name in expected if name not in converted]

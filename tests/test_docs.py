@@ -1,0 +1,150 @@
+"""What the docs name is there: links, anchors, files, commands with their flags, settings."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from mmengine.registry import Registry
+
+from srtrack import registry
+from srtrack.apis.cli import add_config_arguments, load_config
+from srtrack.apis.configs import find_config
+from srtrack.registry import HOOKS, OPTIM_WRAPPERS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / 'docs').glob('*.md'))
+TEXTS = [ROOT / 'README.md', *PAGES]
+FOLDERS = 'configs|tools|docs|tests|examples|requirements|srtrack'
+#: Stand for a name, or for what users have at their place.
+PLACEHOLDER = re.compile(r'[A-Z]{3,}|[{}<>]|\.mim')
+
+by_page = pytest.mark.parametrize('page', TEXTS, ids=lambda page: page.name)
+
+
+def without_code(text):
+    return re.sub(r'```.*?```|`[^`\n]*`', '', text, flags=re.S)
+
+
+def code(text):
+    """Blocks and spans of code; a command that goes over several lines is one."""
+    parts = re.findall(r'```\w*\n(.*?)```|`([^`\n]+)`', text, re.S)
+    return '\n'.join(block or span for block, span in parts).replace('\\\n', ' ')
+
+
+def anchors(path):
+    """Anchors of a page's headings, as both GitHub and the site make them."""
+    headings = re.findall(r'^#+ (.*)$', path.read_text(), re.M)
+    return {re.sub(r'[^\w\- ]', '', each.lower()).strip().replace(' ', '-') for each in headings}
+
+
+@by_page
+def test_links(page):
+    for target in re.findall(r'\]\(([^)\s]+)\)', without_code(page.read_text())):
+        if '://' in target:
+            continue
+        name, _, anchor = target.partition('#')
+        path = page.parent / name if name else page
+        assert path.exists(), f'{page.name} links to {target}'
+        if anchor:
+            assert anchor in anchors(path), f'{page.name} links to {target}'
+
+
+@by_page
+def test_files(page):
+    text = code(page.read_text())
+    for name in re.findall(rf'(?<![\w./:-])((?:{FOLDERS})/[\w./*{{}}<>,-]*[\w*/}}>])', text):
+        if not PLACEHOLDER.search(name):
+            assert list(ROOT.glob(name)), f'{page.name} names {name}'
+    for name in re.findall(r'srtrack::[\w/.-]+\.py', text):
+        assert Path(find_config(name)).is_file()
+
+
+@by_page
+def test_commands(page):
+    for line in code(page.read_text()).splitlines():
+        command = re.search(r'(?:python|bash) ((?:tools|examples)/[\w/]+\.(?:py|sh))(.*)', line)
+        if not command:
+            continue
+        tool, arguments = command.groups()
+        source = ''.join(path.read_text() for path in called_by(ROOT / tool))
+        for flag in re.findall(r'(?<=\s)--[\w-]+', arguments.split('#')[0]):
+            assert f"'{flag}'" in source, f'{page.name}: {tool} takes no {flag}'
+
+
+def called_by(script):
+    """A tool, what its shell script starts, and where the arguments that all tools share are."""
+    yield script
+    yield ROOT / 'srtrack/apis/cli.py'
+    for name in re.findall(r'\w+\.py', script.read_text() if script.suffix == '.sh' else ''):
+        yield ROOT / 'tools' / name
+
+
+#: Messages of Python, PyTorch, OpenCV and MMEngine.
+FOREIGN = ('No module named', 'libGL', 'is not in the', 'Weights only load failed')
+
+
+def test_messages():
+    """Error messages in troubleshooting.md are what the code says."""
+    files = [*ROOT.glob('srtrack/**/*.py'), *ROOT.glob('tools/*.py')]
+    # Strings that go over several lines are one.
+    said = re.sub(r"""['"]\s*\n\s*f?['"]""", '', '\n'.join(path.read_text() for path in files))
+    page = (ROOT / 'docs/troubleshooting.md').read_text()
+    messages = re.findall(r'^\*\*`([^`]+)`', page, re.M)
+    ours = [each for each in messages if not any(word in each for word in FOREIGN)]
+    assert len(ours) > 10
+    for message in ours:
+        for part in message.split('...'):
+            assert part.strip(' ,') in said, message
+
+
+@by_page
+def test_registered_names(page):
+    registries = [each for each in vars(registry).values() if isinstance(each, Registry)]
+    for each in registries:
+        each.import_from_location()
+    registered = set().union(*(each.module_dict for each in registries))
+    assert set(re.findall(r"'srtrack\.([A-Z]\w+)'", page.read_text())) <= registered
+
+
+def test_site_has_every_page():
+    navigation = yaml.safe_load((ROOT / 'mkdocs.yml').read_text())['nav']
+    assert sorted(pages_in(navigation)) == [page.name for page in PAGES]
+
+
+def pages_in(navigation):
+    for item in navigation:
+        for entry in item.values() if isinstance(item, dict) else [item]:
+            yield from [entry] if isinstance(entry, str) else pages_in(entry)
+
+
+ROWS = re.findall(r'^\| `([^|]*=[^|]*)` \|', (ROOT / 'docs/configs.md').read_text(), re.M)
+
+
+@pytest.mark.parametrize('options', ROWS)
+def test_settings(options):
+    """Settings in docs/configs.md are those of the wrapper and the hook, or in the config already."""
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    path = str(ROOT / 'configs/srtrack/srtrack_ostrack-b256_lasher.py')
+    args = parser.parse_args([path, '--cfg-options', *shlex.split(options)])
+    plain, config = load_config(path), load_config(path, args.cfg_options)
+    for key, value in args.cfg_options.items():
+        assert lookup(config, key) == value
+        if not key.startswith(('optim_wrapper.', 'custom_hooks.')):
+            lookup(plain, key)
+    HOOKS.build(dict(config.custom_hooks[0], _scope_='srtrack'))
+    wrapper = {key: value for key, value in config.optim_wrapper.items() if key != 'constructor'}
+    wrapper['optimizer'] = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    OPTIM_WRAPPERS.build(dict(wrapper, _scope_='srtrack'))
+
+
+def lookup(config, key):
+    for part in key.split('.'):
+        config = config[int(part)] if part.isdigit() else config[part]
+    return config
