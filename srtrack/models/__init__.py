@@ -5,6 +5,7 @@ from .backbones import CandidateElimination, DualBranch, FastITPN, OneStreamViT
 from .data_preprocessor import TrackDataPreprocessor
 from .heads import CenterHead
 from .losses import TrackingLoss
+from .peft import PEFTTracker, SDSTrack, SelfDistillationTracker, UnTrack, ViPT
 from .trackers import BaseTracker, OneStreamTracker, SRTrack
 
 __all__ = [
@@ -15,8 +16,13 @@ __all__ = [
     'FastITPN',
     'OneStreamTracker',
     'OneStreamViT',
+    'PEFTTracker',
+    'SDSTrack',
     'SRTrack',
+    'SelfDistillationTracker',
     'TrackDataPreprocessor',
     'TrackingLoss',
+    'UnTrack',
+    'ViPT',
     'pretrained',
 ]

@@ -33,6 +33,12 @@ CASES = {
         weights='ostrack256_noce',
         channels=6,
     ),
+    'vipt256_noce': dict(
+        model=dict(type='PEFTTracker', backbone=dict(VIT_B, type='ViPT')),
+        weights='vipt256_noce',
+        family='vipt',
+        channels=6,
+    ),
 }
 
 
@@ -55,7 +61,8 @@ def assert_features(out, golden):
 def test_outputs_equal_the_public_code(name, shared):
     case = CASES[name]
     model = MODELS.build(dict(case['model'], head=HEAD)).eval()
-    weights = convert_state_dict(rule_state_dict(shared, case['weights']), 'ostrack')
+    family = case.get('family', 'ostrack')
+    weights = convert_state_dict(rule_state_dict(shared, case['weights']), family)
     load_weights(model, weights, name)
     with torch.no_grad():
         out = model(rule_inputs(case['channels']), mode='tensor')

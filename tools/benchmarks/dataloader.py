@@ -25,12 +25,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
-from srtrack.apis.cli import load_config, run_command
+from srtrack.apis import find_config
+from srtrack.apis.cli import run_command
 from srtrack.datasets.synthetic.textures import fractal
 from srtrack.registry import DATASETS
 
@@ -202,7 +203,8 @@ def compare_on_jpegs(name: str, config: dict, args: argparse.Namespace) -> dict:
 def main() -> None:
     args = parse_args()
     cv2.setNumThreads(0)
-    config = load_config(args.config or str(DEFAULT_CONFIG), args.cfg_options)
+    config = Config.fromfile(find_config(args.config or DEFAULT_CONFIG))  # data is all it needs
+    config.merge_from_dict(args.cfg_options)
     init_default_scope(config.get('default_scope', 'srtrack'))
     pairs = config.train_dataloader.dataset
     names = args.dataset or ([] if args.config else ['all'])

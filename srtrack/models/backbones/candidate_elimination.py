@@ -51,7 +51,7 @@ class CandidateElimination:
         Returns the remaining tokens (B, N', D) and the positions (B, N' - num_template) in the
         search region that its search tokens had.
         """
-        kept = torch.arange(self.num_search, device=tokens.device).expand(len(tokens), -1)
+        kept = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
         for index, block in enumerate(blocks):
             if index not in self.locations:
                 tokens = block(tokens)
@@ -71,7 +71,7 @@ class CandidateElimination:
     def restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
         """Put the search tokens back where they were; eliminated ones become zeros. (B, N, D)."""
         template, search = tokens.tensor_split([self.num_template], dim=1)
-        full = search.new_zeros(len(search), self.num_search, search.shape[-1])
+        full = search.new_zeros(search.shape[0], self.num_search, search.shape[-1])
         full = full.scatter(1, kept.unsqueeze(-1).expand_as(search), search)
         return torch.cat([template, full], dim=1)
 

@@ -192,7 +192,7 @@ class FastITPN(BaseModule):
         Raises:
             ValueError: The number of templates is neither 1 nor T.
         """
-        batch = len(search)
+        batch = search.shape[0]  # len() would be a constant to torch.export
         templates = template if template.dim() == 5 else template.unsqueeze(1)
         given = templates.shape[1]
         if given not in (1, self.num_templates):

@@ -61,8 +61,12 @@ class OneStreamViT(BaseModule):
     ):
         super().__init__(init_cfg)
         for key, size in (('template_size', template_size), ('search_size', search_size)):
-            if size % patch_size:
+            if size <= 0 or size % patch_size:
                 raise ValueError(f'{key}={size} is not a multiple of patch_size={patch_size}')
+        if num_heads < 1 or embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f'drop_path_rate={drop_path_rate} is not in [0, 1)')
         self.template_size = template_size
         self.search_size = search_size
         self.in_channels = in_channels

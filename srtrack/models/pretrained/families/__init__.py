@@ -2,11 +2,15 @@
 
 from ..conversion import Family
 from .ostrack import DROPTRACK, OSTRACK
+from .sdstrack import SDSTRACK
 from .srtrack import SRTRACK
 from .sutrack import SUTRACK
+from .untrack import UNTRACK
+from .vipt import VIPT
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (OSTRACK, DROPTRACK, SUTRACK, SRTRACK)
+    family.name: family
+    for family in (OSTRACK, DROPTRACK, SUTRACK, SRTRACK, VIPT, UNTRACK, SDSTRACK)
 }
 
 __all__ = ['FAMILIES']

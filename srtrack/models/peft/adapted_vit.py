@@ -1,0 +1,105 @@
+"""A pre-trained one-stream Vision Transformer and what a PEFT method adds to it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from srtrack.models.backbones import CandidateElimination, OneStreamViT
+
+
+def init_linear(module: nn.Module) -> None:
+    """Initialise the linear layers in ``module`` as the pre-trained transformer's were."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class AdaptedViT(OneStreamViT):
+    """:class:`OneStreamViT` on RGB and auxiliary picture, with parameters that it was not born with.
+
+    What the pre-trained backbone has keeps its names, so that a checkpoint of it loads; the added
+    parameters then stay as they were initialised. A checkpoint that has some of them must have all.
+
+    Args:
+        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` are those of *each* picture.
+    """
+
+    def __init__(self, **vit):
+        super().__init__(**vit)
+        self.picture_channels = self.in_channels
+        self.in_channels = 2 * self.picture_channels
+        self.num_tokens = self.num_template + self.num_search
+        self._pretrained = frozenset(self.state_dict())
+        self._vit = {k: v for k, v in vit.items() if k not in ('candidate_elimination', 'init_cfg')}
+        if self.elimination is not None:
+            # The pre-trained tracker goes through its blocks in one go; here prompts come between.
+            self._eliminate_in = CandidateElimination(
+                self.num_template,
+                self.num_search,
+                locations=(0,),
+                keep_ratio=self.elimination.keep_ratio,
+            )
+        self._register_load_state_dict_pre_hook(self._keep_added)
+
+    def source_backbone(self) -> OneStreamViT:
+        """The pre-trained backbone in this one, as a copy; without candidate elimination."""
+        with torch.device('meta'):  # draws no random numbers
+            source = OneStreamViT(**self._vit)
+        weights = self.state_dict()
+        weights = {name: weights[name].clone() for name in source.state_dict()}
+        source.load_state_dict(weights, assign=True)
+        return source.train(self.training)
+
+    def _keep_added(self, state_dict: dict, prefix: str, *_) -> None:
+        """Complete a state dict of the pre-trained backbone by the added parameters as they are."""
+        added = {
+            prefix + name: value
+            for name, value in self.state_dict().items()
+            if name not in self._pretrained
+        }
+        if not any(name in state_dict for name in added):
+            state_dict.update(added)
+
+    def _split(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """RGB and auxiliary part of pictures (B, 2C, h, h)."""
+        return pictures.split(self.picture_channels, dim=1)
+
+    @staticmethod
+    def _patches(embedding: nn.Module, template: Tensor, search: Tensor) -> Tensor:
+        """Patches of both pictures as tokens (B, N, D), without positions."""
+        return torch.cat([embedding(template), embedding(search)], dim=1)
+
+    def _positions(self) -> Tensor:
+        """What :meth:`embed` adds to the patches, (1, N, D)."""
+        z, x = self.pos_embed_z, self.pos_embed_x
+        if self.temporal_embed:
+            z, x = z + self.temporal_pos_embed_z, x + self.temporal_pos_embed_x
+        return torch.cat([z, x], dim=1)
+
+    def _all_kept(self, tokens: Tensor) -> Tensor:
+        """Positions (B, num_search) in the search region before any token is dropped."""
+        return torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
+
+    def _run(self, index: int, block, tokens: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Block ``index`` on tokens of which the search part has the positions ``kept``."""
+        if self.elimination is None or index not in self.elimination.locations:
+            return block(tokens), kept
+        tokens, best = self._eliminate_in([block], tokens)
+        return tokens, kept.gather(1, best)
+
+    def _restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
+        """All tokens (B, N, D); zeros for those that were dropped."""
+        if tokens.shape[1] == self.num_tokens:
+            return tokens
+        return self.elimination.restore(tokens, kept)
+
+    def _remaining(self, tokens: Tensor, kept: Tensor) -> Tensor:
+        """Of all tokens (B, N, D), those that were not dropped."""
+        if kept.shape[1] == self.num_search:
+            return tokens
+        template, search = tokens.tensor_split([self.num_template], dim=1)
+        kept = kept.unsqueeze(-1).expand(-1, -1, search.shape[-1])
+        return torch.cat([template, search.gather(1, kept)], dim=1)
