@@ -25,11 +25,12 @@ import srtrack
 from srtrack.apis import init_model
 from srtrack.apis.cli import load_config, run_command
 from srtrack.apis.experiment import evaluate, train
+from srtrack.engine.scalars import logged_scalars
 from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
 from srtrack.registry import DATASETS
-from srtrack.sensitivity import rank_operations
+from srtrack.sensitivity import rank_operations, weight_distances
 from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,23 +66,12 @@ def evaluate_domains(
     return evaluations
 
 
-def loss_curve(work_dir: Path) -> dict:
-    """Iterations and losses that a run logged."""
-    (log,) = sorted(work_dir.glob('*/vis_data/scalars.json'))[-1:]
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
-    rows = [row for row in rows if 'loss' in row]
-    return dict(iter=[row['iter'] for row in rows], loss=[row['loss'] for row in rows])
-
-
-def weight_distances(checkpoint: Path, start: Path) -> dict:
+def distances_from(start: Path, checkpoint: Path) -> dict[str, float]:
     """Relative distance of each fine-tuned parameter from the pre-trained one it was copied from."""
     tuned, origin = init_model(FINETUNE, str(checkpoint)), init_model(FINETUNE, str(start))
-    before = dict(origin.named_parameters())
-    return {
-        name.replace('backbone.', ''): float((p - before[name]).norm() / before[name].norm())
-        for name, p in tuned.named_parameters()
-        if p.requires_grad
-    }
+    trainable = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
+    distances = weight_distances(trainable, dict(origin.named_parameters()))
+    return {name.replace('backbone.', ''): value for name, value in distances.items()}
 
 
 def most_telling_strip(source: dict, evaluations: dict, out: Path) -> tuple[str, np.ndarray]:
@@ -146,11 +136,11 @@ def write_outputs(
     write_transfer_report(
         work_dir / 'report.html',
         summary,
-        losses={run: loss_curve(work_dir / run) for run in TUNING},
+        losses={run: logged_scalars(work_dir / run, 'loss') for run in TUNING},
         success=success,
         prior={name.replace('backbone.', ''): rank for name, rank in ranks.items()},
         distances={
-            run: weight_distances(checkpoints[run], checkpoints['zero_shot']) for run in TUNING
+            run: distances_from(checkpoints['zero_shot'], checkpoints[run]) for run in TUNING
         },
         film_strips=[most_telling_strip(sources['target'], evaluations, work_dir / 'results')],
         command=command,

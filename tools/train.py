@@ -45,6 +45,8 @@ def parse_args() -> argparse.Namespace:
 
 def set_start(config: Config, resume: str | None) -> None:
     """Decide between a fresh start, the latest checkpoint and a given one."""
+    if config.get('resume') and not config.get('load_from'):
+        resume = resume or 'auto'
     if resume == 'auto':
         resume = latest_whole_checkpoint(config.work_dir)
         if resume is None:
@@ -68,7 +70,18 @@ def main() -> None:
     if args.launcher != 'none':
         init_cpu_process_group()
     runner_class = RUNNERS.get(config.runner_type) if 'runner_type' in config else Runner
-    runner_class.from_cfg(config).train()
+    if runner_class is None:
+        raise ValueError(f'runner_type={config.runner_type!r} is not the name of a runner')
+    if 'strategy' in config and runner_class is Runner:
+        raise ValueError("strategy needs runner_type='FlexibleRunner'")
+    runner = runner_class.from_cfg(config)
+    if not runner.train_loop.max_iters:
+        raise ValueError(
+            f'there is nothing to train: an epoch of {len(runner.train_dataloader.dataset)} pairs '
+            f'(train_dataloader.dataset.pairs_per_epoch) has no batch of '
+            f'{config.train_dataloader.batch_size} (batch_size) in it'
+        )
+    runner.train()
 
 
 if __name__ == '__main__':

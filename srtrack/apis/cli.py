@@ -10,9 +10,22 @@ from pathlib import Path
 from typing import Callable
 
 from mmengine.config import Config, DictAction
+from mmengine.utils import import_modules_from_strings
 
+from .check_config import check_config
 from .configs import read_config
 
+#: Default hooks of MMEngine's runner, which it leaves out where they are None.
+MMENGINE_HOOKS = {
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+}
+#: Errors that the language raises where a value was not expected.
+_UNWORDED = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, NameError)
 #: Keys of MMEngine's runner that a config may leave out and ``--cfg-options`` may still set.
 RUNNER_KEYS = {
     'activation_checkpointing',
@@ -62,9 +75,11 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
 
     Raises:
         FileNotFoundError: There is no such config.
-        ValueError: An option's first key is neither in the config nor known to the runner.
+        ValueError: The file is no config, an option's first key is neither in it nor known to the
+            runner, or a setting is a mistake (see :func:`~srtrack.apis.check_config.check_config`).
     """
     config = read_config(path)
+    known_hooks = MMENGINE_HOOKS.union(config.get('default_hooks') or ())
     for key in options or {}:
         if key.split('.')[0] not in RUNNER_KEYS.union(config):
             raise ValueError(
@@ -73,7 +88,38 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
             )
     if options:
         config.merge_from_dict(options)
+    if any(key.split('.')[0] == 'custom_imports' for key in options or {}):
+        import_modules_from_strings(**config.custom_imports)  # MMEngine did so for the file's own
+    _drop_hooks(config, known_hooks)
+    check_config(config)
     return config
+
+
+def _drop_hooks(config: Config, known: set[str]) -> None:
+    """Leave default hooks that are None out; MMEngine knows how to for its own only."""
+    hooks = config.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in known:
+            raise ValueError(f'default_hooks.{name} is None; there are {", ".join(sorted(known))}')
+        if name not in MMENGINE_HOOKS:
+            del hooks[name]
+
+
+def named_paths(argument: str, pairs: list[str]) -> dict[str, str]:
+    """``['NAME=PATH', ...]`` of a command line as a dict, in order.
+
+    Raises:
+        ValueError: A pair has no name or no path, or a name comes twice.
+    """
+    named = {}
+    for pair in pairs:
+        name, _, path = pair.partition('=')
+        if not name or not path:
+            raise ValueError(f'{argument} takes NAME=PATH, got {pair!r}')
+        if name in named:
+            raise ValueError(f'{argument} has two of {name}')
+        named[name] = path
+    return named
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -86,8 +132,35 @@ def run_command(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if os.environ.get('SRTRACK_TRACEBACK') == '1':
-            traceback.print_exc()
-        message = ' '.join(str(error).split())
-        print(f'error: {message or type(error).__name__}', file=sys.stderr)
+        try:
+            _report(error)
+        except RuntimeError as cause:  # of the error: PyTorch notices a dead worker at any moment
+            _report(cause)
         sys.exit(1)
+
+
+def _report(error: Exception) -> None:
+    if os.environ.get('SRTRACK_TRACEBACK') == '1':
+        traceback.print_exception(type(error), error, error.__traceback__)
+    print(f'error: {describe_error(error)}', file=sys.stderr)
+
+
+def describe_error(error: Exception) -> str:
+    """An error in one line; one that nobody has worded for users comes with its type and place."""
+    # A KeyError's text is the repr of its argument.
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    message = ' '.join(text.split())
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if isinstance(error, (ConnectionError, EOFError)) and 'multiprocessing' in frame.filename:
+        message = f'DataLoader worker is gone: {message or type(error).__name__}'
+    if message.startswith('DataLoader worker'):
+        message = message.rstrip('.') + (
+            '. A process that loads data was ended from outside, most often for want of memory: '
+            'lower num_workers or batch_size and go on with --resume'
+        )
+    worded = frame.line.startswith(('raise', 'assert')) and message
+    if worded or not isinstance(error, _UNWORDED):
+        return message or type(error).__name__
+    place = f'{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}'
+    name = type(error).__name__
+    return f'{name} at {place}: {message} (SRTRACK_TRACEBACK=1 shows the way there)'

@@ -38,8 +38,24 @@ def find_config(path: str | Path) -> str:
 
 
 def read_config(config: str | Path | Config) -> Config:
-    """A config from what :func:`find_config` takes; one that is loaded already as it is."""
-    return config if isinstance(config, Config) else Config.fromfile(find_config(config))
+    """A config from what :func:`find_config` takes; one that is loaded already as it is.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: The file is not Python, or no config of a tracker.
+    """
+    if isinstance(config, Config):
+        return config
+    path = find_config(config)
+    try:
+        content = Config.fromfile(path)
+    except SyntaxError as error:
+        raise ValueError(
+            f'{path}, or a file that it inherits, is not Python: line {error.lineno}: {error.msg}'
+        ) from None
+    if 'model' not in content:
+        raise ValueError(f'{path} is no config of a tracker: it has no model')
+    return content
 
 
 def config_root() -> Path:

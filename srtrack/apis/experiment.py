@@ -8,24 +8,48 @@ import time
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from srtrack.engine.checkpoints import latest_whole_checkpoint
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.registry import DATASETS
 
 
-def train(config: Config, title: str) -> Path:
+def train(config: Config, title: str, resume: bool = False) -> Path:
     """Train without validation, and return the last checkpoint.
 
     Args:
         config (Config): Of an epoch-based run.
         title (str): What the lines that show progress begin with.
+        resume (bool): Go on from the newest checkpoint in the work dir, if there is one.
     """
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    newest = latest_whole_checkpoint(config.work_dir) if resume else None
+    if newest is not None:
+        config.resume, config.load_from = True, newest
     _build_runner(config, title).train()
     return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
+
+
+def score(config: Config, checkpoint: str | Path, out: str | Path, title: str) -> dict[str, float]:
+    """Run a tracker on the test set of its config and score it with the config's protocol.
+
+    Args:
+        config (Config): Of the tracker.
+        checkpoint (str | Path): Its weights.
+        out (str | Path): Result files go to ``out/<name of the data set>``.
+        title (str): What the lines that show progress begin with.
+
+    Returns:
+        dict[str, float]: Measures in [0, 1] by name, on every rank.
+    """
+    config.load_from, config.resume = str(checkpoint), False
+    config.test_evaluator.out_dir = str(out)
+    metrics = _build_runner(config, title).test()
+    return {name.rpartition('/')[2]: value for name, value in metrics.items()}
 
 
 def evaluate(
@@ -40,10 +64,8 @@ def evaluate(
         out (str | Path): Result files go to ``out/<name of the data set>``.
         title (str): What the lines that show progress begin with.
     """
-    config.load_from = str(checkpoint)
     config.test_dataloader.dataset.source = source
-    config.test_evaluator.out_dir = str(out)
-    _build_runner(config, title).test()
+    score(config, checkpoint, out, title)
     dataset = DATASETS.build(source)
     return PROTOCOLS['ope'].evaluate(
         {each.name: Annotation(each.boxes, each.present) for each in dataset},
@@ -78,6 +100,6 @@ class _ProgressLines(Hook):
         self._report(batch_idx + 1, len(runner.test_dataloader), '')
 
     def _report(self, done: int, total: int, note: str) -> None:
-        if done * 10 // total > (done - 1) * 10 // total:
+        if done * 10 // total > (done - 1) * 10 // total and is_main_process():
             seconds = time.monotonic() - self.started
             print(f'  {self.title:<28} {done:5d}/{total}  {seconds:6.1f} s  {note}', flush=True)

@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from srtrack.datasets.crops import check_initial_box
-from srtrack.models.pretrained import check_checkpoint, load_weights
+from srtrack.models.pretrained import check_checkpoint, load_weights, state_dict_of
 from srtrack.registry import MODELS
 
 from .configs import read_config
@@ -39,7 +39,12 @@ def init_model(
     """
     config = read_config(config)
     init_default_scope(config.get('default_scope', 'srtrack'))
-    model = MODELS.build(config.model)
+    cfg = dict(config.model)
+    if (
+        'data_preprocessor' in config
+    ):  # beside the model, as MMEngine's runner and MMPretrain have it
+        cfg.setdefault('data_preprocessor', config.data_preprocessor)
+    model = MODELS.build(cfg)
     if checkpoint is None:
         model.init_weights()
     else:
@@ -50,14 +55,26 @@ def init_model(
 def _read_state_dict(checkpoint: str) -> dict:
     check_checkpoint(checkpoint)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    return content.get('state_dict', content)
+    return state_dict_of(content)
 
 
 def init_tracker(
-    config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
+    config: str | Path | Config,
+    checkpoint: str | None = None,
+    device: str = 'cpu',
+    backend: str = 'eager',
 ) -> Tracker:
-    """A :class:`Tracker` of a config and a checkpoint; arguments as for :func:`init_model`."""
-    return Tracker(init_model(config, checkpoint, device))
+    """A :class:`Tracker` of a config and a checkpoint; arguments as for :func:`init_model`.
+
+    Args:
+        backend: ``'onnxruntime'`` or ``'torch.export'`` if ``checkpoint`` is a file that
+            ``tools/deployment/export.py`` has written; ``'eager'`` for weights.
+    """
+    if backend == 'eager':
+        return Tracker(init_model(config, checkpoint, device))
+    from .exported import ExportedTracker
+
+    return Tracker(ExportedTracker(read_config(config), checkpoint, backend, device).eval())
 
 
 class Tracker:

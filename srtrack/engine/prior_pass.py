@@ -223,13 +223,21 @@ def save_prior(
     Args:
         checkpoint (dict, optional): Path and SHA-256 of the file that the weights came from, to be
             read by people; what counts are the ``fingerprints`` of the weights themselves.
+
+    Raises:
+        OSError: The file cannot be written; the message names it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}')
     content = dict(checkpoint=checkpoint, fingerprints=fingerprints, **result.to_dict())
-    temporary.write_text(json.dumps(content, indent=1))
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(json.dumps(content, indent=1))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(f'cannot write {path}: {error}') from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -> PriorResult:
@@ -247,7 +255,8 @@ def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -
         content = json.loads(Path(path).read_text())
         result = PriorResult.from_dict(content)
         found = {**content['fingerprints'], **result.settings}
-    except (ValueError, KeyError, TypeError) as error:
+        result.ranks()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PriorCacheError(f'{path} holds no prior sensitivities: {error}') from error
     for key, value in {**fingerprints, **settings}.items():
         if found.get(key) != value:

@@ -17,7 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from srtrack.evaluation.functional import Annotation, Track, lasher, rgbt234, visevent
-from srtrack.evaluation.results import ResultFileError, read_boxes, read_table, read_track
+from srtrack.evaluation.results import (
+    ResultFileError,
+    read_boxes,
+    read_lines,
+    read_table,
+    read_track,
+)
 from srtrack.evaluation.vot_files import (
     read_anchors,
     read_image_size,
@@ -215,7 +221,7 @@ def _attributes_from_json(path: Path) -> dict[str, list[str]]:
 
 def _attributes_by_attribute(folder: Path, order: tuple[str, ...]) -> dict[str, list[str]]:
     names_path = folder / 'SequencesName.txt'
-    names = names_path.read_text(encoding='utf-8-sig').split()
+    names = ' '.join(read_lines(names_path)).split()
     table = {}
     for attribute in order:
         flags = _read_flags(folder / f'{attribute}.txt', len(names))

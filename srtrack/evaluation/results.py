@@ -147,7 +147,11 @@ def complete_sequences(folder: str | os.PathLike) -> set[str]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a file that appears whole or not at all, however the process ends."""
+    """Write a file that appears whole or not at all, however the process ends.
+
+    Raises:
+        OSError: It cannot be written; the message names it.
+    """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
@@ -158,8 +162,10 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):  # of which a full disk does not tell the file
+            raise OSError(f'cannot write {path}: {error}') from error
         raise
 
 

@@ -43,7 +43,10 @@ def _read_binary(path: Path) -> np.ndarray:
         version, count = struct.unpack_from('<hI', content)
         if version != 1 or not count:
             raise ResultFileError(f'{path}: not a binary trajectory of the VOT toolkit, or empty')
-        boxes, offset = np.full((count, 4), np.nan), struct.calcsize('<hI')
+        offset = struct.calcsize('<hI')
+        if offset + count * struct.calcsize('<BI') > len(content):  # before memory is taken for it
+            raise ResultFileError(f'{path}: cut off')
+        boxes = np.full((count, 4), np.nan)
         for index in range(count):
             kind = content[offset]
             if kind == _RECTANGLE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .style import add_legend, new_figure, series_colors, style_axes, tag_series
 
@@ -47,7 +48,8 @@ def train_test_plot(
             )
             tag_series(f'{name}, {part}', line)
             entries[f'{name}, {part}'] = (line, f'[{scores[-1]:.1f}] {name}, {part}')
-    add_legend(ax, entries, below=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    add_legend(ax, entries, below=True, handlelength=3.5)
     return fig
 
 

@@ -34,7 +34,13 @@ def test_the_newest_checkpoint_that_can_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, 'print_log', lambda message, *_: warnings.append(message))
     assert latest_whole_checkpoint(tmp_path) is None
     for epoch in (1, 2, 3):
-        torch.save(dict(state_dict={'w': torch.ones(1000)}), tmp_path / f'epoch_{epoch}.pth')
+        content = dict(
+            state_dict={'w': torch.ones(1000)},
+            meta=dict(epoch=epoch, iter=epoch),
+            message_hub=dict(log_scalars={}, runtime_info={}),
+            optimizer=dict(param_groups=[]),
+        )
+        torch.save(content, tmp_path / f'epoch_{epoch}.pth')
         os.utime(tmp_path / f'epoch_{epoch}.pth', (epoch, epoch))
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     assert latest_whole_checkpoint(tmp_path) == str(tmp_path / 'epoch_3.pth')

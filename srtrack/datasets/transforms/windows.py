@@ -39,7 +39,9 @@ class SampleWindows(BaseTransform):
         center_jitter: float = 3.0,
         scale_jitter: float = 0.25,
     ) -> None:
-        for key, value in dict(template_factor=template_factor, search_factor=search_factor).items():
+        for key, value in dict(
+            template_factor=template_factor, search_factor=search_factor
+        ).items():
             if not 0 < value < math.inf:
                 raise ValueError(f'{key} has to be positive and finite, got {value}')
         self.template_factor = template_factor

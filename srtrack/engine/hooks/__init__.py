@@ -7,6 +7,7 @@ from .portable_checkpoint import PortableCheckpointHook
 from .preemption import PreemptionHook
 from .prior_sensitivity import PriorSensitivityHook
 from .track_visualization import TrackVisualizationHook
+from .weight_distance import WeightDistanceHook
 
 __all__ = [
     'EvaluationLoggerHook',
@@ -16,4 +17,5 @@ __all__ = [
     'PreemptionHook',
     'PriorSensitivityHook',
     'TrackVisualizationHook',
+    'WeightDistanceHook',
 ]

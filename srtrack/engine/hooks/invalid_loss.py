@@ -34,9 +34,13 @@ class InvalidLossHook(Hook):
         if not invalid:
             return
         path = osp.join(runner.work_dir, f'invalid_loss_iter{runner.iter}_rank{get_rank()}.pth')
-        torch.save(dict(iter=runner.iter, losses=invalid, batch=data_batch), path)
+        saved = f'The batch is saved in {path}'
+        try:
+            torch.save(dict(iter=runner.iter, losses=invalid, batch=data_batch), path)
+        except (OSError, RuntimeError) as error:  # PyTorch raises the latter where a disk is full
+            saved = f'The batch could not be saved in {path} ({error})'
         raise RuntimeError(
-            f'loss is not finite at iteration {runner.iter}: {invalid}. The batch is saved in '
-            f'{path}; the last checkpoint is unharmed. Usual causes: a learning rate that is too '
-            'high, float16 overflow (use bfloat16), or boxes that are not numbers'
+            f'loss is not finite at iteration {runner.iter}: {invalid}. {saved}; the last '
+            'checkpoint is unharmed. Usual causes: a learning rate that is too high, float16 '
+            'overflow (use bfloat16), or boxes that are not numbers'
         )

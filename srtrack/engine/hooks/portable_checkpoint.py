@@ -9,7 +9,14 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import is_model_wrapper
 
-from srtrack.models.pretrained import describe_source, load_weights, split_source
+from srtrack.engine.checkpoints import check_resumable
+from srtrack.models.pretrained import (
+    describe_source,
+    first_not_finite,
+    load_weights,
+    split_source,
+    state_dict_of,
+)
 from srtrack.registry import HOOKS
 
 
@@ -22,6 +29,9 @@ class PortableCheckpointHook(Hook):
       buffers again after loading.
     - Every entry of a checkpoint must find its place in the model and the other way round;
       MMEngine by itself goes on with a warning and random weights.
+    - A resumed checkpoint has to hold all that it takes, and the config in it, which MMEngine would
+      run as Python, is left out.
+    - Weights that are not numbers any more are not saved: the last checkpoint stays a good one.
     - The log says which file it was, by its SHA-256.
 
     Args:
@@ -36,6 +46,13 @@ class PortableCheckpointHook(Hook):
         self.strict = strict
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        infinite = first_not_finite(checkpoint.get('state_dict', {}))
+        if infinite:
+            raise RuntimeError(
+                f'{infinite} holds a NaN or an infinity at iteration {runner.iter}: nothing is '
+                'saved, the last checkpoint is unharmed. Usual causes: a learning rate that is too '
+                'high, or gradients that overflow'
+            )
         hub = checkpoint['message_hub']
         hub['log_scalars'] = {
             name: [values.tolist() for values in buffer.data]
@@ -47,17 +64,21 @@ class PortableCheckpointHook(Hook):
         }
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        hub = checkpoint.get('message_hub')
-        if hub is not None:
+        source = runner._load_from or ''
+        if runner._resume:
+            # The optimizer's own groups: MMEngine's wrapper may add one that is empty.
+            optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+            check_resumable(checkpoint, source, optimizer and len(optimizer.param_groups))
+            checkpoint['meta'] = {k: v for k, v in checkpoint['meta'].items() if k != 'config'}
+        hub = checkpoint.get('message_hub') if isinstance(checkpoint, dict) else None
+        if isinstance(hub, dict) and 'log_scalars' in hub:
             hub['log_scalars'] = OrderedDict(
                 (name, HistoryBuffer(*value) if isinstance(value, list) else value)
                 for name, value in hub['log_scalars'].items()
             )
-        source = runner._load_from or ''
         described = describe_source(source)
         if described and split_source(source)[0] is None:  # families log theirs while they convert
             runner.logger.info(f'{source}: SHA-256 {described["sha256"]}')
         if self.strict:
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            content = checkpoint.get('state_dict', checkpoint)
-            load_weights(model, content, source or 'the checkpoint')
+            load_weights(model, state_dict_of(checkpoint), source or 'the checkpoint')

@@ -29,6 +29,9 @@ class PreemptionHook(Hook):
 
     Args:
         interval (int): In a distributed run, iterations between the ranks' asking each other.
+
+    Raises:
+        ValueError: ``interval`` is not positive.
     """
 
     # After all others have done their part of the iteration.
@@ -38,6 +41,8 @@ class PreemptionHook(Hook):
     exit_status = 128 + signal.SIGTERM
 
     def __init__(self, interval: int = 10):
+        if interval < 1:
+            raise ValueError(f'interval has to be positive, got {interval}')
         self.interval = interval
         self._asked_to_stop = False
         self._former_handler = None

@@ -84,7 +84,8 @@ class PriorSensitivityHook(Hook):
             return
         if runner.iter > 0:
             raise RuntimeError(
-                f'resumed at iteration {runner.iter} from a checkpoint without prior sensitivities, '
+                f'resumed at iteration {runner.iter} from {runner._load_from}, a checkpoint without '
+                'prior sensitivities, '
                 'and the weights are not the pre-trained ones any more: start afresh, or set '
                 'optim_wrapper.use_prior=False'
             )

@@ -11,9 +11,11 @@ from .loading import (
     check_checkpoint,
     convert_state_dict,
     describe_source,
+    first_not_finite,
     load_weights,
     read_checkpoint,
     split_source,
+    state_dict_of,
 )
 from .reading import CheckpointError, read_foreign_checkpoint, sha256
 from .writing import WEIGHTS, publish_checkpoint, published_content, write_checkpoint
@@ -29,6 +31,7 @@ __all__ = [
     'convert_state_dict',
     'describe_source',
     'find_missing',
+    'first_not_finite',
     'load_weights',
     'publish_checkpoint',
     'published_content',
@@ -36,5 +39,6 @@ __all__ = [
     'read_foreign_checkpoint',
     'sha256',
     'split_source',
+    'state_dict_of',
     'write_checkpoint',
 ]

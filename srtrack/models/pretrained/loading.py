@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections.abc import Mapping
 
 import torch
+from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
@@ -53,29 +55,69 @@ for _family in FAMILIES:
     _register_family(_family)
 
 
-def check_checkpoint(source: str) -> None:
+@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
+def _load_from_net(filename: str, map_location='cpu', model_dir: str | None = None) -> dict:
+    # MMEngine's own loader runs whatever is pickled in the file, which it does not for local ones.
+    rank, world_size = get_dist_info()
+    for first_rank in (True, False):  # one download for all
+        if (rank == 0) == first_rank:
+            try:
+                checkpoint = torch.hub.load_state_dict_from_url(
+                    filename, model_dir, map_location, progress=False, weights_only=True
+                )
+            except Exception as error:
+                raise CheckpointError(_unreadable(filename, error)) from error
+        if world_size > 1:
+            torch.distributed.barrier()
+    return checkpoint
+
+
+def check_checkpoint(source: str) -> dict | None:
     """Make sure that a checkpoint is there and whole, before anything expensive starts.
 
     Args:
         source (str): A file, a file with the prefix of its family, or a URL, which is not checked.
 
+    Returns:
+        dict: What the file holds, with tensors on the device ``meta``; None for a URL.
+
     Raises:
-        CheckpointError: There is no such file, or it cannot be read.
+        CheckpointError: There is no such file, it cannot be read, or is damaged (checksums of all
+            its parts are compared).
     """
     if '://' in source:
-        return
+        return None
     family, path = split_source(source)
+    _check_sums(path)
     if family:
-        read_foreign_checkpoint(path, map_location='meta')
-        return
+        return read_foreign_checkpoint(path, map_location='meta')
     if not os.path.isfile(source):
         raise CheckpointError(f'there is no checkpoint {source}')
     try:
         mmap = zipfile.is_zipfile(source)  # then nothing but the index is read
-        torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
+        return torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f'{source} is not a checkpoint that can be read: {reason}') from error
+        raise CheckpointError(_unreadable(source, error)) from error
+
+
+def _check_sums(path: str) -> None:
+    # PyTorch does not look at them: a bit that has flipped on a disk would become a weight.
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:
+        raise CheckpointError(_unreadable(path, error)) from error
+    if damaged is not None:
+        raise CheckpointError(
+            f'{path} is damaged: the checksum of {damaged} in it is wrong; copy or train it again'
+        )
+
+
+def _unreadable(source: str, error: Exception) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f'{source} is not a checkpoint that can be read: {reason}'
 
 
 def read_checkpoint(source: str) -> dict[str, Tensor]:
@@ -86,7 +128,12 @@ def read_checkpoint(source: str) -> dict[str, Tensor]:
     """
     check_checkpoint(source)
     content = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
-    return content.get('state_dict', content)
+    return state_dict_of(content)
+
+
+def state_dict_of(content) -> dict[str, Tensor]:
+    """The weights in what a checkpoint holds: its entry ``state_dict``, or all of it."""
+    return content.get('state_dict', content) if isinstance(content, Mapping) else content
 
 
 def load_weights(model: nn.Module, state_dict: dict[str, Tensor], source: str) -> None:
@@ -98,8 +145,18 @@ def load_weights(model: nn.Module, state_dict: dict[str, Tensor], source: str) -
         source (str): Where the weights come from, for the error message.
 
     Raises:
-        CheckpointError: Entries are missing, left over, or of another shape.
+        CheckpointError: It holds no tensors by name, entries are missing, left over, or of another
+            shape, or a weight is not finite.
     """
+    if not isinstance(state_dict, Mapping):
+        raise CheckpointError(f'{source} holds no state dict, but a {type(state_dict).__name__}')
+    odd = [
+        name
+        for name, value in state_dict.items()
+        if not isinstance(value, Tensor) or value.is_complex()
+    ]
+    if odd:
+        raise CheckpointError(f'{source}: entry {odd[0]} is not a tensor of real numbers')
     try:
         missing, unexpected = model.load_state_dict(state_dict, strict=False)
     except RuntimeError as error:
@@ -113,3 +170,14 @@ def load_weights(model: nn.Module, state_dict: dict[str, Tensor], source: str) -
             if names
         ]
         raise CheckpointError(f'{source} is of another architecture: {"; ".join(parts)}')
+    infinite = first_not_finite(model.state_dict())
+    if infinite:
+        raise CheckpointError(f'{source}: {infinite} holds a NaN or an infinity')
+
+
+def first_not_finite(state_dict: Mapping[str, Tensor]) -> str | None:
+    """Name of the first entry that holds a NaN or an infinity; None if none does."""
+    for name, value in state_dict.items():
+        if not value.is_meta and not torch.isfinite(value.detach()).all():
+            return name
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from srtrack.datasets.crops import box_from_crop, clip_box, crop, target_window
 from srtrack.models.data_preprocessor import TrackDataPreprocessor
 from srtrack.models.heads import hann_window
+from srtrack.models.onednn import use_onednn
 from srtrack.models.pretrained import load_weights, read_checkpoint
 from srtrack.registry import MODELS
 
@@ -26,6 +28,13 @@ DEFAULT_TEST_CFG = dict(
     margin=10,
     size_momentum=0.0,
     template_update=None,
+)
+#: Which values of a key are allowed; NaN is none of them.
+TEST_CFG_RANGES = dict(
+    template_factor=lambda value: 0 < value < math.inf,
+    search_factor=lambda value: 0 < value < math.inf,
+    margin=lambda value: 0 <= value < math.inf,
+    size_momentum=lambda value: 0 <= value < 1,
 )
 
 
@@ -51,8 +60,8 @@ class BaseTracker(BaseModel):
         init_cfg (dict, optional): MMEngine's initialisation config.
 
     Raises:
-        ValueError: A pattern in ``frozen`` matches no parameter, a key of ``test_cfg`` is unknown,
-            or ``template_update`` is set for a backbone with one template.
+        ValueError: A pattern in ``frozen`` matches no parameter, a key of ``test_cfg`` is unknown
+            or out of range, or ``template_update`` is set for a backbone with one template.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class BaseTracker(BaseModel):
         init_cfg: dict | None = None,
     ):
         super().__init__(data_preprocessor or TrackDataPreprocessor(), init_cfg)
+        frozen = [frozen] if isinstance(frozen, str) else frozen
         self.backbone = MODELS.build(backbone) if isinstance(backbone, dict) else backbone
         self.head = MODELS.build(head) if isinstance(head, dict) else head
         unknown = set(test_cfg or ()) - set(DEFAULT_TEST_CFG)
@@ -74,6 +84,9 @@ class BaseTracker(BaseModel):
                 f'allowed: {", ".join(DEFAULT_TEST_CFG)}'
             )
         self.test_cfg = {**DEFAULT_TEST_CFG, **(test_cfg or {})}
+        for key, allowed in TEST_CFG_RANGES.items():
+            if not allowed(self.test_cfg[key]):
+                raise ValueError(f'test_cfg.{key}={self.test_cfg[key]!r} is out of range')
         self.num_templates = getattr(self.backbone, 'num_templates', 1)
         update = self.test_cfg['template_update']
         if update and self.num_templates == 1:
@@ -83,6 +96,7 @@ class BaseTracker(BaseModel):
         self.template_update = TemplateUpdate(**update) if update else None
         self._states: dict[tuple[str, str], TrackState] = {}
         self._frozen_modules = self._freeze(frozen)
+        use_onednn(self)
 
     def _freeze(self, patterns) -> list[nn.Module]:
         for pattern in patterns:
@@ -136,6 +150,7 @@ class BaseTracker(BaseModel):
             return self.predict(inputs['frame'], data_samples)
         if mode not in ('tensor', 'loss'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+        self._check_inputs(inputs)
         feature = self.backbone(**inputs)
         if mode == 'loss':
             targets = torch.stack([sample.gt_box for sample in data_samples])
@@ -248,6 +263,17 @@ class BaseTracker(BaseModel):
     def _normalize(self, crops: list[np.ndarray]) -> Tensor:
         stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
         return self.data_preprocessor.normalize(stacked)
+
+    def _check_inputs(self, inputs: dict) -> None:
+        channels = self.backbone.in_channels
+        for part in ('template', 'search'):
+            side, shape = getattr(self.backbone, f'{part}_size'), tuple(inputs[part].shape[-3:])
+            if shape != (channels, side, side):
+                raise ValueError(
+                    f'the {part} is of shape {shape}, but the backbone takes {(channels, side, side)}: '
+                    f'{part}_size of LoadCrops and of the backbone, and the modalities of the data '
+                    'and of the model, have to be the same'
+                )
 
     def _check_channels(self, frame: np.ndarray) -> None:
         if frame.ndim != 3 or frame.shape[2] != self.backbone.in_channels:

@@ -1,0 +1,3 @@
+# Table VI, kappa = 0.4: FE108 SR 66.9, PR 95.3.
+_base_ = '../srtrack/srtrack_{{$SRTRACK_TRACKER:ostrack-b256}}_{{$SRTRACK_DATASET:fe108}}.py'
+optim_wrapper = dict(kappa=0.4)

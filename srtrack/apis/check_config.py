@@ -1,0 +1,189 @@
+"""Mistakes in a config that can be told before anything is built, each with the path of its key.
+
+MMEngine passes the settings of a config to constructors as they are. An unknown key then fails
+there, without its place in the config; where a constructor swallows it, hours later or never.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+
+from mmengine import registry as mmengine_registry
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import Registry
+from mmengine.runner import Runner
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.data import DataLoader
+
+from srtrack import registry as srtrack_registry
+from srtrack.datasets import Layout, SequenceDataset
+
+#: What configs say beside the arguments of a constructor: MMEngine takes these out before.
+_CONSUMED = {'type', '_scope_', '_delete_', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
+#: Keys of a dataloader's config that MMEngine's runner makes arguments of.
+_LOADER_KEYS = {'dataset', 'sampler', 'batch_sampler', 'worker_init_fn', 'num_batch_per_epoch'}
+_LOADER_TYPES = dict(batch_size='int', num_workers='int', drop_last='bool')
+#: Constructors that hand what they do not know to somebody else.
+_FORWARDED = {
+    CheckpointHook.__init__: Runner.save_checkpoint,
+    SequenceDataset.__init__: Layout.__init__,
+}
+#: Settings without a type that are the arguments of a function.
+_FUNCTIONS = {'randomness': Runner.set_randomness, 'clip_grad': clip_grad_norm_}
+_TYPES = {'int': int, 'float': (int, float), 'bool': bool, 'str': str, 'dict': dict}
+_SEQUENCES = ('Sequence', 'List', 'Tuple', 'list[', 'tuple[', 'Iterable')
+#: Settings of ``train_cfg`` with which a run would end before it begins, or in its first epoch.
+_AT_LEAST_ONE = ('max_epochs', 'max_iters', 'val_interval')
+_NAMED = 5
+
+
+def check_config(config: Config) -> None:
+    """Look for unknown keys and values of a wrong type in a config of ours.
+
+    Checked are the arguments of all components of srtrack and MMEngine, and the keys of
+    dataloaders. Components of other projects, and configs of another default scope, are left alone.
+
+    Raises:
+        ValueError: Names the path of each mistaken key, what its component takes, and near misses.
+    """
+    if config.get('default_scope') not in (None, 'srtrack'):
+        return
+    # What else a config holds are variables of its own, of which only copies are built.
+    settings = inspect.signature(Runner.__init__).parameters
+    used = {key: value for key, value in config.items() if key in settings}
+    problems = list(_problems(used, ''))
+    if problems:
+        more = f'; and {len(problems) - _NAMED} more' if len(problems) > _NAMED else ''
+        raise ValueError('; '.join(problems[:_NAMED]) + more)
+
+
+def _problems(node, path: str) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get('type'), (str, type)):
+            component = _component(node['type'])
+            if component is not None:
+                yield from _check_arguments(node, component, path)
+            elif path.endswith('optimizer'):
+                yield f'{path}.type: there is no optimizer {node["type"]!r}'
+        elif path.endswith('_dataloader') and 'dataset' in node:
+            yield from _check_loader(node, path)
+        elif path.split('.')[-1] in _FUNCTIONS:
+            known = set(inspect.signature(_FUNCTIONS[path.split('.')[-1]]).parameters)
+            yield from (
+                _unknown(f'{path}.{key}', key, path, known) for key in node if key not in known
+            )
+        if path == 'train_cfg':
+            yield from _check_lengths(node, path)
+    items = node.items() if isinstance(node, Mapping) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, (Mapping, list, tuple)):
+            yield from _problems(value, f'{path}.{key}' if path else str(key))
+
+
+def _check_arguments(node: Mapping, component: type, path: str) -> Iterator[str]:
+    parameters, takes_any = _parameters(component)
+    for key, value in node.items():
+        if key in _CONSUMED:
+            continue
+        where = f'{path}.{key}' if path else key
+        if key in parameters:
+            yield from _check_type(value, _types(parameters[key]), where, component.__name__)
+        elif not takes_any:
+            yield _unknown(where, key, component.__name__, parameters)
+
+
+def _check_loader(node: Mapping, path: str) -> Iterator[str]:
+    known = set(inspect.signature(DataLoader).parameters) | _LOADER_KEYS
+    for key, value in node.items():
+        if key not in known:
+            yield _unknown(f'{path}.{key}', key, 'a dataloader', known)
+        elif key in _LOADER_TYPES:
+            yield from _check_type(value, {_LOADER_TYPES[key]}, f'{path}.{key}', 'a dataloader')
+
+
+def _check_lengths(node: Mapping, path: str) -> Iterator[str]:
+    for key in _AT_LEAST_ONE:
+        value = node.get(key)
+        if isinstance(value, (int, float)) and value < 1:
+            yield f'{path}.{key}={value!r} has to be at least 1'
+
+
+def _check_type(value, types: set[str], where: str, owner: str) -> Iterator[str]:
+    if not types or value is None or not isinstance(value, _PLAIN):
+        return
+    if types == {'sequence'}:
+        fits = not isinstance(value, str)
+    else:
+        fits = any(isinstance(value, _TYPES[name]) for name in types)
+        # True is an int to Python, but hardly to who writes depth=True.
+        fits = fits and not (isinstance(value, bool) and 'bool' not in types)
+    if not fits:
+        yield f'{where}={value!r}: {owner} takes {" or ".join(sorted(types))} here'
+
+
+def _unknown(where: str, key: str, owner: str, known) -> str:
+    near = difflib.get_close_matches(key, map(str, known), n=1)
+    hint = f' (did you mean {near[0]!r}?)' if near else f'; it has {", ".join(sorted(known))}'
+    return f'{where}: {owner} has no argument {key!r}{hint}'
+
+
+def _component(name: str | type) -> type | None:
+    """The class that a config means, where it is one of srtrack's or MMEngine's and clear."""
+    if isinstance(name, type):
+        return name
+    scope, _, bare = name.rpartition('.')
+    if scope not in ('', 'srtrack', 'mmengine'):
+        return None
+    found = {
+        registry.module_dict[bare] for registry in _registries() if bare in registry.module_dict
+    }
+    component = found.pop() if len(found) == 1 else None
+    return component if inspect.isclass(component) else None
+
+
+def _registries() -> Iterator[Registry]:
+    for module in (srtrack_registry, mmengine_registry):
+        for each in vars(module).values():
+            if isinstance(each, Registry):
+                if each.scope == 'srtrack':
+                    each.import_from_location()
+                yield each
+
+
+def _parameters(component: type) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Arguments that a class takes by name, those of its bases too where it passes them on."""
+    found: dict[str, inspect.Parameter] = {}
+    functions = [vars(base)['__init__'] for base in component.__mro__ if '__init__' in vars(base)]
+    for at, function in enumerate(functions):
+        if function in _FORWARDED:
+            functions.insert(at + 1, _FORWARDED[function])
+    for function in functions:
+        if function is object.__init__:
+            return found, True
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return found, True
+        named = (p for p in parameters if p.kind not in _VAR and p.name != 'self')
+        found.update({p.name: p for p in named if p.name not in found})
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return found, False
+    return found, True
+
+
+_PLAIN = (str, int, float, bool, list, tuple, dict)
+_VAR = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _types(parameter: inspect.Parameter) -> set[str]:
+    """Names of the types that an argument is annotated with; none where that is no simple matter."""
+    annotation = parameter.annotation
+    text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    if any(name in text for name in _SEQUENCES) and not re.search(r'\b(str|Union|dict)\b|\|', text):
+        return {'sequence'}
+    names = {name.strip() for name in text.split('|')} - {'None'}
+    return names if names <= set(_TYPES) else set()

@@ -1,0 +1,118 @@
+"""Size, cost and speed of a tracker (Table XII)."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from srtrack.registry import MODELS
+
+
+class Flops(NamedTuple):
+    """Floating-point operations of a forward pass, 2 for each multiply-accumulate.
+
+    Attributes:
+        layers (int): Of Linear and Conv layers alone: what ``thop`` counts, and the paper gives.
+        total (int): Of all matrix products and convolutions, those of attention included.
+    """
+
+    layers: int
+    total: int
+
+
+def build_on_meta(config: Config) -> nn.Module:
+    """The model of a config without storage for its weights, in eval mode."""
+    init_default_scope(config.get('default_scope', 'srtrack'))
+    with torch.device('meta'):
+        return MODELS.build(config.model).eval()
+
+
+def network_inputs(model: nn.Module, batch_size: int = 1) -> dict[str, torch.Tensor]:
+    """Random pictures of the network's sizes on its device, for ``model(inputs, mode='tensor')``."""
+    network, like = model.backbone, next(model.parameters())
+    channels, templates = network.in_channels, model.num_templates
+
+    def draw(*shape):
+        return torch.randn(batch_size, *shape, device=like.device, dtype=like.dtype)
+
+    side = network.template_size
+    template = (templates, channels, side, side) if templates > 1 else (channels, side, side)
+    return dict(
+        template=draw(*template), search=draw(channels, network.search_size, network.search_size)
+    )
+
+
+@torch.no_grad()
+def count_flops(model: nn.Module) -> Flops:
+    """Floating-point operations of one frame, of a model of :func:`build_on_meta`.
+
+    Raises:
+        ValueError: The model is not on the ``meta`` device, where nothing is computed and no kernel
+            that the count does not know is used.
+    """
+    if next(model.parameters()).device.type != 'meta':
+        raise ValueError('count_flops takes a model on the meta device, see build_on_meta')
+    layers = 0
+
+    def add(module, inputs, output):
+        nonlocal layers
+        layers += 2 * output.numel() * module.weight[0].numel()
+
+    with contextlib.ExitStack() as stack:
+        for module in model.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                stack.callback(module.register_forward_hook(add).remove)
+        counter = stack.enter_context(FlopCounterMode(display=False))
+        model(network_inputs(model), mode='tensor')
+    return Flops(layers, counter.get_total_flops())
+
+
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Numbers of parameters: ``all``, ``trainable``, and ``layers`` without embeddings and tokens.
+
+    ``layers`` is what ``thop`` counts: parameters of Linear, Conv and normalisation layers.
+    """
+    kinds = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.BatchNorm2d)
+    layers = (module for module in model.modules() if isinstance(module, kinds))
+    return dict(
+        all=sum(p.numel() for p in model.parameters()),
+        trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        layers=sum(p.numel() for layer in layers for p in layer.parameters(recurse=False)),
+    )
+
+
+def seconds_per_frame(
+    model: nn.Module,
+    frames: Sequence[Sequence[np.ndarray]],
+    boxes: Sequence[np.ndarray],
+    steps: int,
+) -> float:
+    """Time of a tracker's step, from full frames in memory to boxes, divided by the batch size.
+
+    Args:
+        model (nn.Module): A tracker.
+        frames: For each of B sequences its frames (H, W, C) uint8, in order; repeated as needed.
+        boxes: The box (x, y, w, h) in the first frame of each.
+        steps (int): Timed steps of all B sequences together.
+
+    Returns:
+        float: Median over the steps, in seconds.
+    """
+    states = [model.initialize(each[0], box) for each, box in zip(frames, boxes)]
+    times = []
+    for step in range(steps):
+        batch = [each[1 + step % (len(each) - 1)] for each in frames]
+        start = time.perf_counter()
+        model.track(states, batch)  # returns numbers: the device has finished
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) / len(states)

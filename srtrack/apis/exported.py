@@ -1,0 +1,213 @@
+"""Networks as files that run without our code: torch.export and ONNX, and trackers around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from srtrack.models.heads import CenterHead
+from srtrack.models.trackers import BaseTracker
+
+from .complexity import build_on_meta
+
+OUTPUTS = ('boxes', 'score_map', 'size_map', 'offset_map')
+#: Format of a file -> the backend of ``init_tracker`` that runs it.
+BACKENDS = dict(onnx='onnxruntime', torch='torch.export')
+# Protocol buffers, which ONNX files are, end at 2 GiB; larger weights go into a file beside.
+_LARGEST_ONNX = 1_900_000_000
+
+
+class Network(nn.Module):
+    """The network of a tracker with tensors for arguments and results: what is exported.
+
+    Arguments are ``template`` (B, C, h, h), or (B, T, C, h, h) for T > 1 templates, ``search``
+    (B, C, H, H), and ``template_box`` (B, T, 4) for networks that take it. Results are those of
+    ``tensor`` mode, in the order of :data:`OUTPUTS`.
+    """
+
+    def __init__(self, model: BaseTracker):
+        super().__init__()
+        self.model = model
+        self.names = input_names(model)
+
+    def forward(self, *pictures: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        out = self.model(dict(zip(self.names, pictures)), mode='tensor')
+        return tuple(out[name] for name in OUTPUTS)
+
+
+def input_names(model: BaseTracker) -> list[str]:
+    """Names of the network's arguments, in order."""
+    takes_box = getattr(model.backbone, 'uses_template_box', False)
+    return ['template', 'search', *(['template_box'] if takes_box else [])]
+
+
+def random_inputs(model: BaseTracker, batch_size: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Arguments of :class:`Network` that are noise, with the target in the template's middle."""
+    generator = torch.Generator().manual_seed(seed)
+    backbone, count = model.backbone, model.num_templates
+    several = (count,) if count > 1 else ()
+    shapes = dict(
+        template=(*several, backbone.in_channels, *[backbone.template_size] * 2),
+        search=(backbone.in_channels, *[backbone.search_size] * 2),
+    )
+    tensors = [torch.randn(batch_size, *shape, generator=generator) for shape in shapes.values()]
+    if 'template_box' in input_names(model):
+        box = torch.tensor([0.25, 0.25, 0.5, 0.5])
+        tensors.append(box.expand(batch_size, *several, 4).clone())
+    return tuple(tensors)
+
+
+def export_program(model: BaseTracker) -> torch.export.ExportedProgram:
+    """The network of a tracker in eval mode as a graph, for any batch size."""
+    batch = torch.export.Dim('batch', min=1, max=1024)
+    inputs = random_inputs(model, 3)  # one would be taken for a constant, and two for T
+    with torch.no_grad():
+        return torch.export.export(
+            Network(model), inputs, dynamic_shapes=(tuple({0: batch} for _ in inputs),)
+        )
+
+
+def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> None:
+    """Write the network of a tracker on the CPU to a file.
+
+    Args:
+        model (BaseTracker): In eval mode.
+        path (str | Path): Missing folders are made.
+        file_format (str): ``'onnx'`` (needs the packages onnx and onnxscript) or ``'torch'``.
+
+    Raises:
+        ValueError: There is no such format.
+        ImportError: A package is missing.
+    """
+    if file_format not in BACKENDS:
+        raise ValueError(f'format {file_format!r}: there are {", ".join(BACKENDS)}')
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    program = export_program(model)
+    if file_format == 'torch':
+        torch.export.save(program, path)
+        return
+    _need('onnxscript')
+    size = sum(p.numel() * p.element_size() for p in model.parameters())
+    torch.onnx.export(
+        program,
+        (),
+        path,
+        input_names=input_names(model),
+        output_names=list(OUTPUTS),
+        external_data=size > _LARGEST_ONNX,
+        verbose=False,
+    )
+
+
+def load_exported(path: str | Path, backend: str, device: str = 'cpu'):
+    """What runs a file of :func:`save_exported`: arguments of :class:`Network` to its results.
+
+    Raises:
+        ValueError: There is no such backend.
+        FileNotFoundError: There is no such file.
+        ImportError: The package onnxruntime is missing.
+    """
+    if backend not in BACKENDS.values():
+        raise ValueError(f'backend={backend!r}: there are eager, {", ".join(BACKENDS.values())}')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no exported network at {path}: tools/deployment/export.py')
+    if backend == 'onnxruntime':
+        return _OnnxSession(str(path), device)
+    module = torch.export.load(str(path)).module().to(device)
+
+    @torch.no_grad()
+    def run(*inputs: Tensor) -> tuple[Tensor, ...]:
+        return module(*(each.to(device) for each in inputs))
+
+    return run
+
+
+class _OnnxSession:
+    def __init__(self, path: str, device: str):
+        onnxruntime = _need('onnxruntime')
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        providers = ['CPUExecutionProvider']
+        if device.startswith('cuda'):
+            providers.insert(0, 'CUDAExecutionProvider')
+        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
+        self.names = [each.name for each in self.session.get_inputs()]
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        feed = {n: np.ascontiguousarray(each.cpu()) for n, each in zip(self.names, inputs)}
+        return tuple(map(torch.from_numpy, self.session.run(list(OUTPUTS), feed)))
+
+
+class ExportedTracker(BaseTracker):
+    """A tracker around an exported network: crops, windows and boxes are the eager tracker's.
+
+    Args:
+        config (Config): That of the tracker; its weights are in the file.
+        path (str | Path): File of :func:`save_exported`.
+        backend (str): ``'onnxruntime'`` or ``'torch.export'``.
+        device (str): Where the network runs. Boxes are decoded on the CPU.
+
+    Raises:
+        ValueError: The file is not of the config's tracker.
+    """
+
+    def __init__(self, config: Config, path: str | Path, backend: str, device: str = 'cpu'):
+        original = build_on_meta(config)
+        run = load_exported(path, backend, device)
+        preprocessor = config.model.get('data_preprocessor')
+        super().__init__(
+            _ExportedMaps(run, original),
+            _MapHead(),
+            test_cfg=dict(original.test_cfg),
+            data_preprocessor=preprocessor and dict(preprocessor),
+        )
+        try:
+            run(*random_inputs(original, 1))
+        except Exception as error:
+            backbone = original.backbone
+            raise ValueError(
+                f'{path} is no network of a {type(backbone).__name__} of '
+                f'{backbone.template_size} and {backbone.search_size} pixels: {error}'
+            ) from error
+
+
+class _ExportedMaps(nn.Module):
+    """Stands in for a backbone; its feature is the maps, one after the other."""
+
+    def __init__(self, run, original: BaseTracker):
+        super().__init__()
+        self.run = run
+        self.names = input_names(original)
+        for name in ('template_size', 'search_size', 'in_channels'):
+            setattr(self, name, getattr(original.backbone, name))
+        self.num_templates = original.num_templates
+        self.uses_template_box = 'template_box' in self.names
+
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """Arguments of :class:`Network` to (B, 5, n, n)."""
+        _, *maps = self.run(*(inputs[name] for name in self.names))
+        return torch.cat([each.float().cpu() for each in maps], dim=1)
+
+
+class _MapHead(nn.Module):
+    """Stands in for a head: takes apart what :class:`_ExportedMaps` has put together."""
+
+    decode = staticmethod(CenterHead.decode)
+
+    def forward(self, feature: Tensor) -> dict[str, Tensor]:
+        return dict(zip(OUTPUTS[1:], feature.tensor_split([1, 3], dim=1)))
+
+
+def _need(package: str):
+    try:
+        return __import__(package)
+    except ImportError as error:
+        raise ImportError(
+            f'ONNX needs the package {package}: pip install -r requirements/deploy.txt'
+        ) from error

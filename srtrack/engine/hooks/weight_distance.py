@@ -1,0 +1,94 @@
+"""How far fine-tuning has moved the weights, on the way (Fig. 9)."""
+
+from __future__ import annotations
+
+import os
+import os.path as osp
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor
+
+from srtrack.engine.prior_pass import PriorPass, load_prior
+from srtrack.registry import HOOKS
+from srtrack.sensitivity.distance import sensitivity_weighted_distance, weight_distances
+
+
+@HOOKS.register_module()
+class WeightDistanceHook(Hook):
+    """Logs the mean relative distance of the trainable weights from those that training began with.
+
+    ``weight_distance`` weighs all parameters alike, ``sensitivity_weighted_distance`` by their prior
+    sensitivity (Fig. 9); both are in the log, in ``scalars.json`` and in the other backends.
+    ``tools/analysis_tools/weight_distance_curve.py`` draws them.
+
+    It costs one copy of the trainable weights in memory, a file of them (``start_weights.pth`` in
+    the work dir, for resuming), and each time two passes over them.
+
+    Args:
+        interval (int): Iterations between two records. That of the logger lets each be seen.
+        prior (str, optional): File of prior sensitivities (``prior_sensitivity.json`` of a work
+            dir). Default: those of the optimizer wrapper. Full fine-tuning measures none, so give
+            it the file of the regularized run that it is compared with.
+
+    Raises:
+        ValueError: ``interval`` is not positive.
+        FileNotFoundError: A resumed run has no ``start_weights.pth``.
+    """
+
+    #: In the work dir: the weights that training began with.
+    FILE = 'start_weights.pth'
+
+    def __init__(self, interval: int = 50, prior: str | None = None):
+        if interval < 1:
+            raise ValueError(f'interval={interval} has to be positive')
+        self.interval = interval
+        self.prior = prior
+        self._start: dict[str, Tensor] = {}
+        self._sensitivity: dict[str, float] | None = None
+
+    def before_train(self, runner) -> None:
+        """Remember the weights, or for a resumed run read them."""
+        weights = _trainable(runner.model)
+        if self.prior is not None:
+            prior_pass = PriorPass(_unwrapped(runner.model), weights)
+            self._sensitivity = prior_pass.inherit(load_prior(self.prior, {}, {}))
+        if not is_main_process():  # all ranks have the same weights
+            return
+        path = osp.join(runner.work_dir, self.FILE)
+        if runner._resume:
+            if not osp.isfile(path):
+                raise FileNotFoundError(
+                    f'{path} is missing, so WeightDistanceHook does not know where this run began: '
+                    'train from the start, or leave the hook out'
+                )
+            device = next(iter(weights.values())).device
+            self._start = torch.load(path, map_location=device, weights_only=True)
+            return
+        self._start = {name: weight.detach().clone() for name, weight in weights.items()}
+        torch.save(self._start, f'{path}.partial')
+        os.replace(f'{path}.partial', path)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Log the distances."""
+        if not self._start or not self.every_n_train_iters(runner, self.interval):
+            return
+        distances = weight_distances(_trainable(runner.model), self._start)
+        sensitivity = self._sensitivity or getattr(runner.optim_wrapper, 'prior', None)
+        scalars = dict(weight_distance=sensitivity_weighted_distance(distances))
+        if sensitivity:
+            scalars['sensitivity_weighted_distance'] = sensitivity_weighted_distance(
+                distances, sensitivity
+            )
+        for name, value in scalars.items():
+            runner.message_hub.update_scalar(f'train/{name}', value)
+
+
+def _unwrapped(model):
+    return model.module if is_model_wrapper(model) else model
+
+
+def _trainable(model) -> dict[str, Tensor]:
+    return {n: p for n, p in _unwrapped(model).named_parameters() if p.requires_grad}

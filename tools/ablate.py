@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Train and test a list of configs, and print the table: rows are configs, columns data sets.
+
+The configs of configs/ablations inherit from configs/srtrack/srtrack_TRACKER_DATASET.py, with both
+names taken from the environment (SRTRACK_TRACKER, SRTRACK_DATASET); --tracker and --datasets set
+them. --tiny tries the same with the tiny tracker on the embedded benchmark, without any download.
+What is finished is kept: a list that was interrupted, or grew, goes on where it was.
+
+    python tools/ablate.py configs/ablations/table4_*.py --datasets fe108 depthtrack lasher \\
+        --load-from ostrack:OSTrack_ep0300.pth.tar
+    torchrun --nproc_per_node 8 tools/ablate.py ... --launcher pytorch      # each run on 8 GPUs
+    python tools/ablate.py configs/ablations/table4_*.py --tiny
+
+Writes DIR/ablation.md and DIR/ablation.json. The last line of the output is the same as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+
+from srtrack.apis.cli import add_launcher_arguments, load_config, run_command
+from srtrack.apis.configs import config_root
+from srtrack.apis.experiment import score, train
+from srtrack.engine.distributed import init_cpu_process_group
+
+PRETRAIN = 'one_stream/tiny_synthetic-source.py'
+TINY = dict(tracker='tiny', datasets=['synthetic-rgbt'])
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='rows of the table, in order')
+    parser.add_argument('--tracker', help='such as ostrack-b256 (default: as the configs have it)')
+    parser.add_argument(
+        '--datasets', nargs='+', metavar='NAME', help='such as lasher (default: as configs have it)'
+    )
+    parser.add_argument('--tiny', action='store_true', help='tiny tracker, embedded benchmark')
+    parser.add_argument('--load-from', metavar='CHECKPOINT', help='the pre-trained tracker')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/ablations'))
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='other settings for all configs; use another --work-dir with them',
+    )
+    add_launcher_arguments(parser)
+    args = parser.parse_args()
+    if args.tiny:
+        args.tracker = args.tracker or TINY['tracker']
+        args.datasets = args.datasets or TINY['datasets']
+    return args
+
+
+def read_row(path: str, tracker: str | None, dataset: str | None, options: dict) -> Config:
+    """A config of an ablation for a tracker and a data set; ``None`` is what the config has.
+
+    Raises:
+        ValueError: The config does not go with them.
+    """
+    chosen = dict(SRTRACK_TRACKER=tracker, SRTRACK_DATASET=dataset)
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    os.environ.update(chosen)
+    try:
+        config = load_config(path)
+        # A row without training has set these to None.
+        switched_off = {key for key, value in config.items() if value is None} - {'load_from'}
+        options = {k: v for k, v in options.items() if k.split('.')[0] not in switched_off}
+        config = load_config(path, options)
+    except (AttributeError, OSError, ValueError) as error:
+        made_on = ', '.join(chosen.values()) or 'its defaults'
+        raise ValueError(f'{path} cannot be made on {made_on}: {error}') from error
+    fixed = set(chosen) - set(config.env_variables)
+    if fixed:
+        raise ValueError(f'{path} does not read {", ".join(sorted(fixed))}: run it by itself')
+    return config
+
+
+def pretrained_start(args: argparse.Namespace) -> str | None:
+    """The checkpoint that all runs start from; --tiny trains one."""
+    if args.load_from or not args.tiny:
+        return args.load_from
+    config = load_config(config_root() / PRETRAIN, dict(work_dir=str(args.work_dir / 'pretrain')))
+    config.launcher = args.launcher
+    checkpoint = Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
+    return str(checkpoint if checkpoint.is_file() else train(config, 'pre-training', resume=True))
+
+
+def train_and_test(config: Config, folder: Path, start: str | None, title: str) -> dict[str, float]:
+    """Measures of one run by name; read from its file where there is one.
+
+    Raises:
+        ValueError: The config is for testing alone, and there is nothing to test.
+    """
+    result = folder / 'scores.json'
+    if result.is_file():
+        return json.loads(result.read_text())
+    config.work_dir = str(folder)
+    checkpoint = start or config.get('load_from')
+    if config.get('train_cfg') is not None:
+        tuning = config.copy()
+        tuning.load_from = checkpoint
+        checkpoint = train(tuning, title, resume=True)
+    elif checkpoint is None:
+        raise ValueError(f'{config.filename} tests without training: give --load-from CHECKPOINT')
+    scores = score(config, checkpoint, folder / 'results', f'{title}, test')
+    if is_main_process():
+        partial = result.with_suffix('.partial')
+        partial.write_text(json.dumps(scores, indent=1) + '\n')
+        os.replace(partial, result)
+    return scores
+
+
+def table(runs: list[dict]) -> str:
+    """Markdown: a row for each config, a column for each measure of each data set, in percent."""
+    columns = list(dict.fromkeys((r['dataset'], m) for r in runs for m in r['scores']))
+    rows = {}
+    for run in runs:
+        cells = rows.setdefault(run['config'], {})
+        cells.update({(run['dataset'], m): f'{100 * v:.1f}' for m, v in run['scores'].items()})
+    heads = ['config', *(' '.join(column) for column in columns)]
+    lines = [f'| {" | ".join(heads)} |', '|---' * len(heads) + '|']
+    for name, cells in rows.items():
+        lines.append(f'| {" | ".join([name, *(cells.get(c, "") for c in columns)])} |')
+    return '\n'.join(lines)
+
+
+def write_outputs(work_dir: Path, runs: list[dict]) -> None:
+    """Write ablation.json and ablation.md, which always show what is finished."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    (work_dir / 'ablation.json').write_text(json.dumps(runs, indent=1) + '\n')
+    (work_dir / 'ablation.md').write_text(table(runs) + '\n')
+
+
+def main() -> None:
+    args = parse_args()
+    todo = [(path, dataset) for path in args.configs for dataset in args.datasets or [None]]
+    for path, dataset in todo:  # all that is wrong with the list, before the first day of training
+        read_row(path, args.tracker, dataset, args.cfg_options)
+    if args.launcher != 'none':
+        init_cpu_process_group()
+    start = pretrained_start(args)
+    runs = []
+    for number, (path, dataset) in enumerate(todo, start=1):
+        config = read_row(path, args.tracker, dataset, args.cfg_options)
+        config.launcher = args.launcher
+        dataset = dataset or config.test_evaluator.protocol
+        name = Path(path).stem
+        if is_main_process():
+            print(f'[{number}/{len(todo)}] {name}, {dataset}', flush=True)
+        folder = args.work_dir / (args.tracker or 'default') / dataset / name
+        scores = train_and_test(config, folder, start, name)
+        runs.append(dict(config=name, dataset=dataset, scores=scores))
+        if is_main_process():
+            write_outputs(args.work_dir, runs)
+    if is_main_process():
+        print(f'\n{table(runs)}\n')
+        print(json.dumps(dict(out=str(args.work_dir / 'ablation.json'), runs=runs)))
+
+
+if __name__ == '__main__':
+    run_command(main)

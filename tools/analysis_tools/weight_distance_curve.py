@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Distance from the pre-trained weights over training, of several runs (Fig. 9).
+
+The runs have been trained with WeightDistanceHook, which logs the distances:
+--cfg-options default_hooks.weight_distance.type=WeightDistanceHook. Full fine-tuning measures no
+prior sensitivity to weigh by: give its hook the file of the run that it is compared with
+(default_hooks.weight_distance.prior=WORK_DIR/prior_sensitivity.json). Writes FIG.png and FIG.pdf.
+The last line of the output is a summary as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from srtrack.apis.cli import named_paths, run_command
+from srtrack.engine.scalars import logged_scalars
+from srtrack.visualization import distance_curves, save_figure
+
+TITLES = dict(
+    sensitivity_weighted_distance='Sensitivity-weighted weight distance',
+    weight_distance='Weight distance',
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('runs', nargs='+', metavar='NAME=WORK_DIR', help='work dirs of the runs')
+    parser.add_argument('--out', required=True, metavar='FIG', type=Path, help='without a suffix')
+    parser.add_argument(
+        '--key', choices=TITLES, default='sensitivity_weighted_distance', help='what to draw'
+    )
+    parser.add_argument('--log', action='store_true', help='logarithmic axis')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    runs = {}
+    for name, work_dir in named_paths('NAME=WORK_DIR', args.runs).items():
+        scalars = logged_scalars(work_dir, args.key)
+        runs[name] = dict(iter=scalars['iter'], distance=scalars[args.key])
+    save_figure(distance_curves(runs, log=args.log, title=TITLES[args.key]), args.out)
+    last = {name: run['distance'][-1] for name, run in runs.items()}
+    print(json.dumps(dict(out=str(args.out), key=args.key, last=last)))
+
+
+if __name__ == '__main__':
+    run_command(main)

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Write the network of a tracker to a file, and compare what it computes with the original.
+
+The file takes batches of any size: template (B, C, h, h), search (B, C, H, H), normalised floats,
+and template_box for networks that use it; it gives boxes (B, 4) cx, cy, w, h in [0, 1] and the
+maps. See docs/deployment.md for how to call it. The last line of the output is a summary as JSON;
+the exit status is 1 if the file computes something else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from srtrack.apis import init_model
+from srtrack.apis.cli import load_config, run_command
+from srtrack.apis.exported import (
+    BACKENDS,
+    OUTPUTS,
+    Network,
+    load_exported,
+    random_inputs,
+    save_exported,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', metavar='CONFIG', help='config file')
+    parser.add_argument('checkpoint', metavar='CHECKPOINT', help='its weights')
+    parser.add_argument('out', metavar='OUT', type=Path, help='such as tracker.onnx, tracker.pt2')
+    parser.add_argument('--format', choices=BACKENDS, default='onnx', help='default: onnx')
+    parser.add_argument(
+        '--tolerance', type=float, default=1e-4, help='largest difference in maps that may be'
+    )
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def differences(model, run, batch_size: int) -> dict[str, float]:
+    """Largest absolute difference of each output on noise."""
+    inputs = random_inputs(model, batch_size, seed=batch_size)
+    pairs = zip(OUTPUTS, Network(model)(*inputs), run(*inputs))
+    return {name: float((eager - other.cpu()).abs().max()) for name, eager, other in pairs}
+
+
+def main() -> None:
+    args = parse_args()
+    model = init_model(load_config(args.config), args.checkpoint)
+    save_exported(model, args.out, args.format)
+    run = load_exported(args.out, BACKENDS[args.format])
+    found = {size: differences(model, run, size) for size in (1, 3)}
+    for size, each in found.items():
+        text = ', '.join(f'{name} {value:.1e}' for name, value in each.items())
+        print(f'largest difference from eager, batch of {size}: {text}')
+    # A box may come from another cell where two scores are equal but for rounding.
+    worst = max(value for each in found.values() for n, value in each.items() if n != 'boxes')
+    if not worst <= args.tolerance:
+        raise ValueError(f'{args.out} computes something else: maps differ by {worst:.1e}')
+    print(
+        json.dumps(
+            dict(
+                out=str(args.out),
+                format=args.format,
+                megabytes=round(args.out.stat().st_size / 1e6, 1),
+                differences=found,
+            )
+        )
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)
