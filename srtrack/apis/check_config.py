@@ -53,7 +53,7 @@ def check_config(config: Config) -> None:
     if config.get('default_scope') not in (None, 'srtrack'):
         return
     # What else a config holds are variables of its own, of which only copies are built.
-    settings = inspect.signature(Runner.__init__).parameters
+    settings = {*inspect.signature(Runner.__init__).parameters, 'model_wrapper_cfg'}
     used = {key: value for key, value in config.items() if key in settings}
     problems = list(_problems(used, ''))
     if problems:

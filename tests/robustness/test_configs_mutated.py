@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import inspect
 
 import pytest
 from campaign import assert_one_clear_line, cases, generator, run_tool, write_config
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from srtrack.apis.check_config import check_config
 from srtrack.apis.cli import load_config
@@ -183,7 +185,9 @@ SHIPPED = (
 
 @pytest.fixture(scope='module')
 def shipped():
-    return [load_config(path).to_dict() for path in SHIPPED]
+    settings = {*inspect.signature(Runner.__init__).parameters, 'model_wrapper_cfg'}
+    contents = [load_config(path).to_dict() for path in SHIPPED]
+    return [{key: each[key] for key in each if key in settings} for each in contents]
 
 
 @pytest.mark.parametrize('case', cases(40, 600))

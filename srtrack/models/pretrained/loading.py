@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Mapping
 
 import torch
-from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
@@ -55,36 +54,22 @@ for _family in FAMILIES:
     _register_family(_family)
 
 
-@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
-def _load_from_net(filename: str, map_location='cpu', model_dir: str | None = None) -> dict:
-    # MMEngine's own loader runs whatever is pickled in the file, which it does not for local ones.
-    rank, world_size = get_dist_info()
-    for first_rank in (True, False):  # one download for all
-        if (rank == 0) == first_rank:
-            try:
-                checkpoint = torch.hub.load_state_dict_from_url(
-                    filename, model_dir, map_location, progress=False, weights_only=True
-                )
-            except Exception as error:
-                raise CheckpointError(_unreadable(filename, error)) from error
-        if world_size > 1:
-            torch.distributed.barrier()
-    return checkpoint
-
-
 def check_checkpoint(source: str) -> dict | None:
     """Make sure that a checkpoint is there and whole, before anything expensive starts.
 
     Args:
-        source (str): A file, a file with the prefix of its family, or a URL, which is not checked.
+        source (str): A file, a file with the prefix of its family, or a URL. What comes over HTTP is
+            downloaded to where PyTorch keeps such files; other URLs are not checked.
 
     Returns:
-        dict: What the file holds, with tensors on the device ``meta``; None for a URL.
+        dict: What the file holds, with tensors on the device ``meta``; None if that is not known.
 
     Raises:
         CheckpointError: There is no such file, it cannot be read, or is damaged (checksums of all
             its parts are compared).
     """
+    if source.startswith(('http://', 'https://')):
+        return _download(source)
     if '://' in source:
         return None
     family, path = split_source(source)
@@ -98,6 +83,16 @@ def check_checkpoint(source: str) -> dict | None:
         return torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
     except Exception as error:
         raise CheckpointError(_unreadable(source, error)) from error
+
+
+def _download(url: str) -> dict:
+    # MMEngine would run what is pickled in it, as PyTorch does with a file from the net by default.
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, map_location='meta', progress=False, weights_only=True
+        )
+    except Exception as error:
+        raise CheckpointError(_unreadable(url, error)) from error
 
 
 def _check_sums(path: str) -> None:
