@@ -3,19 +3,23 @@
 The result is that of :class:`torch.optim.AdamW` followed by the blend, to float32 rounding. State
 lives in the optimizer, in AdamW's form, so that checkpoints do not depend on how a step was made.
 
-The kernel has been checked against that reference in Triton's interpreter on the CPU, and it
-compiles for compute capabilities 8.0 and 9.0. It has been run on no GPU.
+The kernels have been checked against that reference in Triton's interpreter on the CPU, and they
+compile for compute capabilities 8.0 and 9.0. They have been run on no GPU.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
 import torch
 from torch import Tensor
+
+from .batches import addresses, cut, upload
+from .ranking import Lookup
+from .sharding import local
 
 # What the kernel does not do, or where AdamW keeps its step count on the device.
 _OTHER_FORMS = ('amsgrad', 'maximize', 'capturable', 'differentiable', 'fused')
@@ -26,8 +30,7 @@ def fusable_groups(
 ) -> dict[str, dict]:
     """The parameters that :func:`fused_update` can update, with their parameter groups, by name.
 
-    They are contiguous float32 parameters on a GPU that a plain :class:`torch.optim.AdamW` holds;
-    none without Triton.
+    They are those that :func:`has_kernels` and that a plain :class:`torch.optim.AdamW` holds.
 
     Args:
         optimizer (Optimizer, optional): What is asked to step; None fuses nothing.
@@ -41,33 +44,38 @@ def fusable_groups(
         if not any(group.get(form) for form in _OTHER_FORMS)
         for param in group['params']
     }
-    fusable = {
+    return {
         name: group_of[id(param)]
         for name, param in params.items()
-        if id(param) in group_of and _is_plain(param.data) and _is_plain(param.grad)
+        if id(param) in group_of and has_kernels(param, param.grad)
     }
-    return fusable if fusable and _has_kernel() else {}
 
 
-@cache
-def _has_kernel() -> bool:
-    """Whether Triton is there, and works as far as importing tells; it is slow to import."""
-    try:
-        from . import adamw_kernel  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def has_kernels(*tensors: Tensor) -> bool:
+    """Whether the kernels can be launched on tensors, of a DTensor on this process's shard.
+
+    They must be contiguous float32 tensors on a GPU, and Triton there.
+    """
+    return all(_is_plain(local(tensor)) for tensor in tensors) and _has_triton()
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    """Whether the kernel can be launched on a tensor; shards (DTensor) are another type."""
-    on_device = tensor.is_cuda or os.environ.get('TRITON_INTERPRET') == '1'
     return (
-        on_device
-        and type(tensor) is Tensor
+        (tensor.is_cuda or os.environ.get('TRITON_INTERPRET') == '1')
         and tensor.dtype is torch.float32
+        and type(tensor) in (Tensor, torch.nn.Parameter)
         and tensor.is_contiguous()
     )
+
+
+@cache
+def _has_triton() -> bool:
+    """Whether Triton is there, and works as far as importing tells; it is slow to import."""
+    try:
+        from . import triton_kernels  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 @contextmanager
@@ -84,34 +92,98 @@ def without_gradients(params: Iterable[Tensor]) -> Iterator[None]:
 
 
 def fused_update(
-    param: Tensor, state: dict, group: Mapping[str, object], table: Tensor, shift: int
+    params: Sequence[Tensor],
+    states: Mapping[Tensor, dict],
+    groups: Sequence[Mapping[str, object]],
+    sensitivities: Sequence[Lookup],
+    bits: int,
 ) -> None:
-    """Update one parameter as its AdamW would, and take the update back by its sensitivity.
+    """Update parameters as their AdamW would, and take the updates back by their sensitivities.
 
     Args:
-        param (Tensor): Parameter with a gradient; updated in place.
-        state (dict): The optimizer's state of the parameter, updated; may be empty.
-        group (Mapping): Its parameter group.
-        table (Tensor): Joint sensitivity by bin, float32, on the parameter's device.
-        shift (int): :attr:`MagnitudeHistogram.shift` of the bins.
+        params (Sequence[Tensor]): Parameters with gradients, on one device; updated in place.
+        states (Mapping[Tensor, dict]): The optimizer's state by parameter, updated; may be empty.
+        groups (Sequence[Mapping]): The parameter group of each parameter.
+        sensitivities (Sequence[Lookup]): Joint sensitivity of each.
+        bits (int): Leading bits of a magnitude that make a bin.
     """
-    from .adamw_kernel import adamw_and_blend
+    from .triton_kernels import PIECE, adamw_and_blend, adamw_factors
 
-    if not state:
-        state['step'] = torch.tensor(0.0)
-        state['exp_avg'] = torch.zeros_like(param)
-        state['exp_avg_sq'] = torch.zeros_like(param)
-    state['step'] += 1
+    for param in params:
+        state = states[param]
+        if not state:
+            state['step'] = torch.tensor(0.0)
+            state['exp_avg'] = torch.zeros_like(param)
+            state['exp_avg_sq'] = torch.zeros_like(param)
+    own = [states[param] for param in params]
+    torch._foreach_add_([state['step'] for state in own], 1)
+
+    @cache
+    def factors(group: int, step: float) -> tuple[float, ...]:
+        settings = by_id[group]
+        return adamw_factors(
+            step,
+            lr=float(settings['lr']),
+            betas=tuple(map(float, settings['betas'])),
+            eps=settings['eps'],
+            weight_decay=settings['weight_decay'],
+        )
+
+    by_id = {id(group): group for group in groups}
+    multiplied = [factors(id(group), float(state['step'])) for group, state in zip(groups, own)]
+    written = [
+        [local(param) for param in params],
+        [local(state['exp_avg']) for state in own],
+        [local(state['exp_avg_sq']) for state in own],
+    ]
+    grads = [local(param.grad) for param in params]
+    device = grads[0].device
     adamw_and_blend(
-        param.detach(),
-        param.grad,
-        state['exp_avg'],
-        state['exp_avg_sq'],
-        table,
-        shift,
-        step=float(state['step']),
-        lr=float(group['lr']),
-        betas=tuple(map(float, group['betas'])),
-        eps=group['eps'],
-        weight_decay=group['weight_decay'],
+        cut(tuple(grad.numel() for grad in grads), PIECE, device),
+        addresses(written[0], grads, *written[1:]),
+        *_tables(sensitivities, device),
+        upload(multiplied, torch.float32, device),
+        bits,
     )
+    _increment_versions(tensor for row in written for tensor in row)
+
+
+def fused_blend(
+    new: Sequence[Tensor],
+    old: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    sensitivities: Sequence[Lookup],
+    bits: int,
+) -> None:
+    """Take updates that were made back by their sensitivities, all in one launch.
+
+    Args:
+        new (Sequence[Tensor]): Parameters after the update, on one device; blended in place.
+        old (Sequence[Tensor]): Their values before.
+        grads (Sequence[Tensor]): Their gradients.
+        sensitivities (Sequence[Lookup]): As the next ones, see :func:`fused_update`.
+        bits (int): ...
+    """
+    from .triton_kernels import PIECE, blend
+
+    device = new[0].device
+    blend(
+        cut(tuple(tensor.numel() for tensor in new), PIECE, device),
+        addresses(new, old, grads),
+        *_tables(sensitivities, device),
+        bits,
+    )
+    _increment_versions(new)
+
+
+def _tables(sensitivities: Sequence[Lookup], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where to look sensitivities up, and how."""
+    where = [lookup.values.data_ptr() for lookup in sensitivities]
+    by_bin = [lookup.by_bin for lookup in sensitivities]
+    return upload(where, torch.int64, device), upload(by_bin, torch.int32, device)
+
+
+def _increment_versions(tensors: Iterable[Tensor]) -> None:
+    """Tell autograd of what kernels wrote behind its back."""
+    for tensor in tensors:
+        torch.autograd.graph.increment_version(tensor)

@@ -89,7 +89,6 @@ class MagnitudeHistogram:
         self.dtype = dtype
         self._integer = integer
         self.shift = width - bits
-        self._infinity = _INFINITY[dtype] >> self.shift
         self.counts = torch.zeros(1 << bits, dtype=torch.int64, device=device)
 
     def bins(self, values: Tensor, out: Tensor) -> Tensor:
@@ -109,13 +108,30 @@ class MagnitudeHistogram:
 
         NaN share the highest rank. The entries of empty bins mean nothing.
         """
-        counts = self.counts.clone()
-        # NaN differ in their payload alone, which is no order.
-        counts[self._infinity + 1] = counts[self._infinity + 1 :].sum()
-        twice_rank = (2 * counts.cumsum(0) - counts - 1).double()
-        twice_rank[self._infinity + 2 :] = twice_rank[self._infinity + 1]
-        span = (2 * (self.counts.sum() - 1)).clamp(min=1)
-        return (twice_rank / span).to(dtype)
+        return rank_table(self.counts, self.dtype, dtype)
+
+
+def rank_table(counts: Tensor, values: torch.dtype, dtype: torch.dtype = torch.float32) -> Tensor:
+    """As :meth:`MagnitudeHistogram.rank_table`, of one histogram or of several.
+
+    Args:
+        counts (Tensor): (..., bins), int64 or int32.
+        values (torch.dtype): Of what was counted.
+        dtype (torch.dtype): Of the ranks.
+
+    Returns:
+        Tensor: (..., bins).
+    """
+    bits = counts.shape[-1].bit_length() - 1
+    infinity = _INFINITY[values] >> (torch.iinfo(_INTEGERS[values]).bits - 1 - bits)
+    counts = counts.long()
+    total = counts.sum(-1, keepdim=True)
+    below = counts.cumsum(-1)
+    twice_rank = (2 * below - counts - 1).double()
+    # NaN differ in their payload alone, which is no order.
+    finite = below[..., infinity : infinity + 1]
+    twice_rank[..., infinity + 1 :] = (finite + total - 1).double()
+    return (twice_rank / (2 * (total - 1)).clamp(min=1)).to(dtype)
 
 
 def chunks(values: Tensor, scratch: Tensor) -> Iterator[tuple[slice, Tensor]]:

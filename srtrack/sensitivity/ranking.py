@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch import distributed as dist
 
-from .histogram import KEPT, MagnitudeHistogram, Scratch, chunks
-from .sharding import Groups
-from .transfer import SORTED_BELOW, exact_rank, exact_ranks, joint_histogram
+from .counting import count_magnitudes
+from .histogram import KEPT, MagnitudeHistogram, Scratch, chunks, rank_table
+from .sharding import Groups, by_groups
+from .transfer import SORTED_BELOW, exact_rank, exact_rank_rows, exact_ranks, joint_histogram
 
 
 class Shard(NamedTuple):
@@ -29,6 +31,14 @@ class Binned(NamedTuple):
 
     histogram: MagnitudeHistogram
     bins: Tensor | None
+
+
+class Lookup(NamedTuple):
+    """A function of the rank: by the bin of a gradient's magnitude, or by element."""
+
+    values: Tensor
+    """1-D, float32; may be longer than the gradient."""
+    by_bin: bool
 
 
 class GradientRanking:
@@ -51,19 +61,28 @@ class GradientRanking:
             return False
         return self.scope == 'global' or numel > SORTED_BELOW
 
-    def joint(
-        self, shards: Sequence[Shard], run: Callable = map
+    def over_all(self, shards: Sequence[Shard], run: Callable = map) -> MagnitudeHistogram:
+        """The histogram of all gradients together; talks to other processes.
+
+        ``run`` is used as ``map``.
+        """
+        grads, groups = [shard.local for shard in shards], [shard.groups for shard in shards]
+        return joint_histogram(grads, groups, self.bits, run)
+
+    def over_parts(
+        self, shards: Sequence[Shard], joint: MagnitudeHistogram | None
     ) -> Iterable[Tensor | Binned | None]:
         """By gradient how it ranks, as far as it takes more than that gradient to know.
 
-        Talks to other processes, in the order of the gradients. ``run`` is used as ``map``.
+        ``joint`` is :meth:`over_all` where that is how they rank. Talks to other processes, in the
+        order of the gradients.
         """
+        if joint is not None:
+            return repeat(Binned(joint, None), len(shards))
         if self.scope == 'tensor':
             return (self._over_parts(shard) if shard.groups else None for shard in shards)
         grads, groups = [shard.local for shard in shards], [shard.groups for shard in shards]
-        if self.rank == 'exact':
-            return exact_ranks(grads, groups, torch.float64)
-        return repeat(Binned(joint_histogram(grads, groups, self.bits, run), None), len(shards))
+        return exact_ranks(grads, groups, torch.float64)
 
     def alone(self, grad: Tensor, scratch: Scratch) -> Tensor | Binned:
         """How a gradient ranks by itself; valid until ``scratch`` is used again."""
@@ -73,6 +92,55 @@ class GradientRanking:
         bins = scratch(grad, torch.int32, KEPT)
         histogram.add(grad.reshape(-1), bins)
         return Binned(histogram, bins if bins.numel() == grad.numel() else None)
+
+    def lookups(
+        self,
+        shards: Sequence[Shard],
+        of_ranks: Callable[[Sequence[int], Tensor], Tensor],
+        joint: MagnitudeHistogram | None = None,
+    ) -> list[Lookup]:
+        """A function of the rank, for all gradients in a few launches: the way of a GPU.
+
+        Args:
+            shards (Sequence[Shard]): float32 gradients on one device.
+            of_ranks (Callable): The function, of the indices of m gradients and their ranks, whose
+                shape can be broadcast to (m, n). Works element by element.
+            joint (MagnitudeHistogram, optional): Of all gradients together, where the scope is
+                global.
+        """
+        found = {}
+
+        def add(members: Sequence[int], ranks: Tensor, by_bin: bool) -> None:
+            values = of_ranks(members, ranks)
+            found.update((index, Lookup(row, by_bin)) for index, row in zip(members, values))
+
+        indices = range(len(shards))
+        if joint is not None:
+            add(indices, joint.rank_table(), True)
+        else:
+            counted = [index for index in indices if self.by_histogram(shards[index].numel)]
+            sorted_ = [index for index in indices if not self.by_histogram(shards[index].numel)]
+            if counted:
+                counts = self._counts([shards[index] for index in counted])
+                add(counted, rank_table(counts, torch.float32), True)
+            whole = [index for index in sorted_ if not shards[index].groups]
+            if whole:
+                add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
+            for index in sorted_:
+                if shards[index].groups:
+                    add([index], self._over_parts(shards[index]).view(1, -1), False)
+        return [found[index] for index in indices]
+
+    def _counts(self, shards: Sequence[Shard]) -> Tensor:
+        """Counts by bin of each gradient over all its parts: one message for all of them."""
+        counts = count_magnitudes([shard.local.reshape(-1) for shard in shards], self.bits)
+        for spread, members in by_groups([shard.groups for shard in shards]).items():
+            if spread:
+                part = counts[members]
+                for group in spread:
+                    dist.all_reduce(part, group=group)
+                counts[members] = part
+        return counts
 
     def _over_parts(self, shard: Shard) -> Tensor | Binned:
         grads, groups = [shard.local], [shard.groups]

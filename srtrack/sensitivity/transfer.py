@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from .counting import count_magnitudes
 from .histogram import MagnitudeHistogram, chunks, magnitude_keys, new_scratch
 from .sharding import Groups, by_groups
 
@@ -45,6 +46,34 @@ def exact_rank(grad: Tensor, out: Tensor | None = None) -> Tensor:
     """
     out = _like(grad) if out is None else out
     return out.copy_(_mean_ranks(magnitude_keys(grad).flatten(), out.dtype).view_as(grad))
+
+
+def exact_rank_rows(grads: Sequence[Tensor]) -> Tensor:
+    """As :func:`exact_rank`, of several small tensors in a few launches, without host waits.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients of one dtype on one device.
+
+    Returns:
+        Tensor: (n, numel of the largest), float32: the head of a row is one gradient's ranks.
+    """
+    keys = magnitude_keys(torch.cat([grad.reshape(-1) for grad in grads]))
+    places, span, shape = _rows(tuple(grad.numel() for grad in grads), keys.device)
+    rows = torch.full(shape, torch.iinfo(keys.dtype).max, dtype=keys.dtype, device=keys.device)
+    rows.view(-1)[places] = keys
+    ordered = rows.sort(dim=1).values
+    # Ties lie side by side: their mean rank is halfway between the first and the last of them.
+    twice_rank = torch.searchsorted(ordered, rows) + torch.searchsorted(ordered, rows, right=True)
+    return ((twice_rank - 1).double() / span).float()
+
+
+@lru_cache(maxsize=16)
+def _rows(numels: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """Where elements of several tensors lie in the rows of a matrix, 2 (n - 1), and its shape."""
+    width = max(max(numels), 1)
+    places = [row * width + torch.arange(numel) for row, numel in enumerate(numels)]
+    span = torch.tensor([[max(2 * (numel - 1), 1)] for numel in numels])
+    return torch.cat(places).to(device), span.to(device), (len(numels), width)
 
 
 @torch.no_grad()
@@ -178,7 +207,9 @@ def joint_histogram(
 
     def count(members: Sequence[int]) -> Tensor:
         flat = [grads[index].reshape(-1) for index in members]
-        histogram = MagnitudeHistogram(dtype, bits, flat[0].device)
+        if not flat[0].is_cpu:
+            return count_magnitudes([values.to(dtype) for values in flat], bits).sum(0)
+        histogram = MagnitudeHistogram(dtype, bits)
         scratch = new_scratch(max(flat, key=Tensor.numel))
         for values in flat:
             histogram.add(values, scratch)
@@ -187,7 +218,9 @@ def joint_histogram(
     total = MagnitudeHistogram(dtype, bits, grads[0].device)
     for spread, members in by_groups(groups).items():
         counts = torch.zeros_like(total.counts)
-        for part in run(count, _bundles(members, [grad.numel() for grad in grads])):
+        on_cpu = grads[0].is_cpu
+        jobs = _bundles(members, [grad.numel() for grad in grads]) if on_cpu else [members]
+        for part in run(count, jobs):
             counts += part
         for group in spread:
             dist.all_reduce(counts, group=group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from .fused_adamw import fusable_groups, fused_update, without_gradients
+from .batches import upload
+from .fused_adamw import (
+    fusable_groups,
+    fused_blend,
+    fused_update,
+    has_kernels,
+    without_gradients,
+)
 from .histogram import MagnitudeHistogram, Scratch
 from .ranking import Binned, GradientRanking, Shard, pieces, wide
 from .schedule import joint_sensitivity
@@ -33,9 +40,7 @@ class Move(NamedTuple):
     new: Tensor
     """Of a sharded parameter this process's part, as ``old``."""
     old: Tensor | None
-    """None where ``fused``."""
-    fused: Callable[[Tensor, int], None] | None
-    """Does update and blend, from the sensitivity by bin and the shift that gives a bin."""
+    """None where AdamW and the blend are one kernel: then ``new`` is still to come."""
 
 
 class ScaledStep:
@@ -205,7 +210,9 @@ class ScaledStep:
             return statistics.result() if collect else {}
 
         by_element = sensitivity(0.0, 1.0) > 0
-        fused = self._fusable(optimizer, moving) if by_element and not collect else {}
+        fused = {}
+        if by_element and not collect and self.rank == 'histogram':
+            fused = fusable_groups(optimizer, {name: self._params[name] for name in moving})
         with torch.no_grad():
             moves = self._snapshot(list(grads) if collect else moving, fused)
         versions = [move.grad.local._version for move in moves]
@@ -214,7 +221,7 @@ class ScaledStep:
         with torch.no_grad():
             if by_element:
                 self._refuse_written(moves, versions)
-                self._blend(moves, sensitivity, statistics)
+                self._blend(moves, sensitivity, statistics, optimizer, fused)
             else:
                 self._blend_whole(moves, sensitivity, statistics)
         return statistics.result() if collect else {}
@@ -233,18 +240,7 @@ class ScaledStep:
 
         return joint
 
-    def _fusable(
-        self, optimizer: torch.optim.Optimizer | None, names: Iterable[str]
-    ) -> dict[str, Callable[[Tensor, int], None]]:
-        """Parameters whose AdamW update and blend are one kernel, with what launches it."""
-        params = {name: self._params[name] for name in names}
-        params = {n: p for n, p in params.items() if self._ranking.by_histogram(p.numel())}
-        return {
-            name: partial(fused_update, params[name], optimizer.state[params[name]], group)
-            for name, group in fusable_groups(optimizer, params).items()
-        }
-
-    def _snapshot(self, names: list[str], fused: Mapping[str, Callable]) -> list[Move]:
+    def _snapshot(self, names: list[str], fused: Container[str]) -> list[Move]:
         """Copy what is about to move and cannot be had otherwise."""
         new = {name: local(self._params[name]) for name in names}
         grads = {name: local(self._params[name].grad) for name in names}
@@ -261,7 +257,6 @@ class ScaledStep:
                 Shard(grads[name], self._params[name].numel(), self._groups(name)),
                 new[name],
                 self._old.get(name),
-                fused.get(name),
             )
             for name in names
         ]
@@ -296,19 +291,75 @@ class ScaledStep:
             torch._foreach_lerp_([move.new for move in group], [move.old for move in group], s)
 
     def _blend(
-        self, moves: list[Move], sensitivity: Sensitivity, statistics: StepStatistics | None
+        self,
+        moves: list[Move],
+        sensitivity: Sensitivity,
+        statistics: StepStatistics | None,
+        optimizer: torch.optim.Optimizer | None,
+        groups: Mapping[str, dict],
     ) -> None:
-        """Blend with one sensitivity per element."""
+        """Blend with one sensitivity per element; ``groups`` are those of an AdamW to be fused."""
+        by_kernel, others = defaultdict(list), []
+        for move in moves:
+            if self._has_kernels(move, statistics):
+                by_kernel[move.new.device].append(move)
+            else:
+                others.append(move)
         # The largest first, so that threads end together. The order is the same in all processes.
-        moves = sorted(moves, key=lambda move: -move.grad.numel)
+        others.sort(key=lambda move: -move.grad.numel)
         # Sorting takes memory, which threads would multiply.
-        parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in moves)
+        parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
         with workers(parallel) as run:
+            joint = None
+            if self.rank == 'histogram' and self.scope == 'global':
+                joint = self._ranking.over_all([move.grad for move in moves], run)
+            for together in by_kernel.values():
+                self._blend_by_kernels(together, sensitivity, joint, optimizer, groups)
+            rankings = self._ranking.over_parts([move.grad for move in others], joint)
             blend = partial(self._blend_one, sensitivity, statistics is not None)
-            rankings = self._ranking.joint([move.grad for move in moves], run)
-            for sums in run(blend, moves, rankings):
+            for sums in run(blend, others, rankings):
                 if sums is not None:
                     statistics.add(sums)
+
+    def _has_kernels(self, move: Move, statistics: StepStatistics | None) -> bool:
+        if move.old is None:
+            return True
+        no_sums = self.rank == 'histogram' and statistics is None
+        return no_sums and has_kernels(move.new, move.old, move.grad.local)
+
+    def _blend_by_kernels(
+        self,
+        moves: list[Move],
+        sensitivity: Sensitivity,
+        joint: MagnitudeHistogram | None,
+        optimizer: torch.optim.Optimizer | None,
+        groups: Mapping[str, dict],
+    ) -> None:
+        """Blend parameters of one device, all at once; make AdamW's update where it is fused."""
+        priors = upload([[move.prior] for move in moves], torch.float32, moves[0].new.device)
+        lookups = self._ranking.lookups(
+            [move.grad for move in moves],
+            lambda members, ranks: sensitivity(priors[members], ranks),
+            joint,
+        )
+        fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
+        if fused:
+            fused_update(
+                [self._params[move.name] for move, _ in fused],
+                optimizer.state,
+                [groups[move.name] for move, _ in fused],
+                [lookup for _, lookup in fused],
+                self.bits,
+            )
+        made = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is not None]
+        if made:
+            fused_blend(
+                [move.new for move, _ in made],
+                [move.old for move, _ in made],
+                [move.grad.local for move, _ in made],
+                [lookup for _, lookup in made],
+                self.bits,
+            )
 
     def _blend_one(
         self, sensitivity: Sensitivity, collect: bool, move: Move, ranking: Tensor | Binned | None
@@ -318,9 +369,6 @@ class ScaledStep:
         with self._scratch() as scratch:
             if ranking is None:
                 ranking = self._ranking.alone(move.grad.local, scratch)
-            if move.fused is not None:
-                move.fused(of_rank(ranking.histogram.rank_table()), ranking.histogram.shift)
-                return None
             new, old = move.new.reshape(-1), move.old.view(-1)
             sums = []
             # Eq. 14 is applied to a histogram's few entries instead of every element.

@@ -1,5 +1,7 @@
 """Two processes that hold shards agree with one that holds everything."""
 
+import importlib.util
+import os
 import socket
 
 import pytest
@@ -42,11 +44,33 @@ def everything(grads: list, group=None) -> list:
     ]
 
 
+def adamw_steps(shard=lambda module: None) -> list:
+    """Two steps of AdamW and the blend, one kernel where those run."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(50, 95), nn.Linear(95, 1))
+    shard(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    scaled = ScaledStep(model.named_parameters(), {'1.weight': 1.0}, rank='histogram')
+    for step in range(2):
+        loss = model(torch.randn(8, 50, generator=torch.Generator().manual_seed(step)))
+        loss.square().mean().backward()
+        scaled.step(optimizer.step, progress=0.75, optimizer=optimizer)
+    assert bool(scaled._old) is not (os.environ.get('TRITON_INTERPRET') == '1')
+    return [getattr(param, 'full_tensor', lambda p=param: p)() for param in model.parameters()]
+
+
 def worker(rank: int, port: int, folder: str) -> None:
     torch.set_num_threads(1)
     address = f'tcp://127.0.0.1:{port}'
     dist.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     torch.save(everything(shards(rank), dist.group.WORLD), f'{folder}/{rank}.pt')
+    if importlib.util.find_spec('triton'):
+        from torch.distributed.fsdp import fully_shard
+
+        os.environ['TRITON_INTERPRET'] = '1'  # kernels then run on the CPU
+        mesh = dist.init_device_mesh('cpu', (2,))
+        stepped = adamw_steps(lambda model: fully_shard(model, mesh=mesh))
+        torch.save([param.detach() for param in stepped], f'{folder}/kernels{rank}.pt')
     dist.destroy_process_group()
 
 
@@ -61,3 +85,8 @@ def test_shards_agree_with_one_process(tmp_path):
     assert len(whole) == 12
     for first, second, expected in zip(*sharded, whole):
         assert torch.equal(torch.cat([first, second]), expected)
+    if importlib.util.find_spec('triton'):
+        for rank in range(2):
+            stepped = torch.load(tmp_path / f'kernels{rank}.pt', weights_only=True)
+            for param, expected in zip(stepped, adamw_steps()):
+                torch.testing.assert_close(param, expected.detach(), rtol=1e-6, atol=1e-6)

@@ -222,8 +222,6 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
         ValueError: The dtype is not one of the two, or is float16 on the CPU.
     """
 
-    _always_steps = False
-
     def __init__(self, dtype: str | None = None, loss_scale='dynamic', **kwargs):
         super().__init__(**kwargs)
         on_gpu = torch.cuda.is_available()
@@ -233,6 +231,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
                 f'dtype={dtype!r}: mixed precision takes bfloat16, or on a GPU also float16'
             )
         self.cast_dtype = getattr(torch, dtype)
+        self._always_steps = dtype == 'bfloat16'
         scaling = loss_scale if isinstance(loss_scale, dict) else {}
         if isinstance(loss_scale, float):
             # A growth factor of 1 is refused, but one that is never due is not.
