@@ -10,8 +10,7 @@ compile for compute capabilities 8.0 and 9.0. They have been run on no GPU.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import torch
@@ -76,19 +75,6 @@ def _has_triton() -> bool:
     except ImportError:
         return False
     return True
-
-
-@contextmanager
-def without_gradients(params: Iterable[Tensor]) -> Iterator[None]:
-    """Parameters have no gradient inside: an optimizer passes over them."""
-    hidden = [(param, param.grad) for param in params]
-    for param, _ in hidden:
-        param.grad = None
-    try:
-        yield
-    finally:
-        for param, grad in hidden:
-            param.grad = grad
 
 
 def fused_update(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,28 +60,22 @@ class GradientRanking:
             return False
         return self.scope == 'global' or numel > SORTED_BELOW
 
-    def over_all(self, shards: Sequence[Shard], run: Callable = map) -> MagnitudeHistogram:
-        """The histogram of all gradients together; talks to other processes.
+    def together(self, shards: Sequence[Shard], run: Callable = map) -> list[Tensor | Binned]:
+        """How gradients rank among all of them, the way of the global scope.
 
-        ``run`` is used as ``map``.
+        Talks to other processes. ``run`` is used as ``map``.
         """
         grads, groups = [shard.local for shard in shards], [shard.groups for shard in shards]
-        return joint_histogram(grads, groups, self.bits, run)
+        if self.rank == 'exact':
+            return exact_ranks(grads, groups, torch.float64)
+        return [Binned(joint_histogram(grads, groups, self.bits, run), None)] * len(shards)
 
-    def over_parts(
-        self, shards: Sequence[Shard], joint: MagnitudeHistogram | None
-    ) -> Iterable[Tensor | Binned | None]:
-        """By gradient how it ranks, as far as it takes more than that gradient to know.
-
-        ``joint`` is :meth:`over_all` where that is how they rank. Talks to other processes, in the
-        order of the gradients.
-        """
-        if joint is not None:
-            return repeat(Binned(joint, None), len(shards))
-        if self.scope == 'tensor':
-            return (self._over_parts(shard) if shard.groups else None for shard in shards)
-        grads, groups = [shard.local for shard in shards], [shard.groups for shard in shards]
-        return exact_ranks(grads, groups, torch.float64)
+    def over_parts(self, shard: Shard) -> Tensor | Binned:
+        """How a gradient ranks by itself, of which other processes hold parts; talks to them."""
+        grads, groups = [shard.local], [shard.groups]
+        if self.by_histogram(shard.numel):
+            return Binned(joint_histogram(grads, groups, self.bits), None)
+        return exact_ranks(grads, groups, wide(shard.local))[0]
 
     def alone(self, grad: Tensor, scratch: Scratch) -> Tensor | Binned:
         """How a gradient ranks by itself; valid until ``scratch`` is used again."""
@@ -97,7 +90,7 @@ class GradientRanking:
         self,
         shards: Sequence[Shard],
         of_ranks: Callable[[Sequence[int], Tensor], Tensor],
-        joint: MagnitudeHistogram | None = None,
+        joint: Binned | None = None,
     ) -> list[Lookup]:
         """A function of the rank, for all gradients in a few launches: the way of a GPU.
 
@@ -105,8 +98,7 @@ class GradientRanking:
             shards (Sequence[Shard]): float32 gradients on one device.
             of_ranks (Callable): The function, of the indices of m gradients and their ranks, whose
                 shape can be broadcast to (m, n). Works element by element.
-            joint (MagnitudeHistogram, optional): Of all gradients together, where the scope is
-                global.
+            joint (Binned, optional): How they rank :meth:`together`, where the scope is global.
         """
         found = {}
 
@@ -116,7 +108,7 @@ class GradientRanking:
 
         indices = range(len(shards))
         if joint is not None:
-            add(indices, joint.rank_table(), True)
+            add(indices, joint.histogram.rank_table(), True)
         else:
             counted = [index for index in indices if self.by_histogram(shards[index].numel)]
             sorted_ = [index for index in indices if not self.by_histogram(shards[index].numel)]
@@ -128,7 +120,7 @@ class GradientRanking:
                 add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
             for index in sorted_:
                 if shards[index].groups:
-                    add([index], self._over_parts(shards[index]).view(1, -1), False)
+                    add([index], self.over_parts(shards[index]).view(1, -1), False)
         return [found[index] for index in indices]
 
     def _counts(self, shards: Sequence[Shard]) -> Tensor:
@@ -141,12 +133,6 @@ class GradientRanking:
                     dist.all_reduce(part, group=group)
                 counts[members] = part
         return counts
-
-    def _over_parts(self, shard: Shard) -> Tensor | Binned:
-        grads, groups = [shard.local], [shard.groups]
-        if self.by_histogram(shard.numel):
-            return Binned(joint_histogram(grads, groups, self.bits), None)
-        return exact_ranks(grads, groups, wide(shard.local))[0]
 
 
 def pieces(

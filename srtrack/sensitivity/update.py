@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -18,13 +18,13 @@ from .fused_adamw import (
     fused_blend,
     fused_update,
     has_kernels,
-    without_gradients,
 )
 from .histogram import MagnitudeHistogram, Scratch
 from .ranking import Binned, GradientRanking, Shard, pieces, wide
 from .schedule import joint_sensitivity
-from .sharding import Groups, local, shard_groups
+from .sharding import local, shard_groups
 from .statistics import StepStatistics
+from .stepping import Copies, parts, without_gradients
 from .threads import workers
 
 # Joint sensitivity of a prior and a transfer rank, either a number or a tensor of them.
@@ -60,8 +60,9 @@ class ScaledStep:
     - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
       process updates its own as one process that holds everything would.
 
-    Memory: one copy of the regularised parameters, kept between steps; where AdamW is fused (see
-    :meth:`step`) only for a step that collects statistics. The exact rank needs several times the
+    Memory: one copy of the regularised parameters, kept between steps. On the CPU :meth:`step` needs
+    only one of a part of them where it is given the optimizer, and on a GPU none where AdamW is
+    fused, but for a step that collects statistics. The exact rank needs several times the
     largest tensor on the way (with ``scope='global'``, of all of them), the histogram rank on the
     CPU at most 18 MB per thread.
 
@@ -141,8 +142,8 @@ class ScaledStep:
         self.keep_gradients = keep_gradients
         self._ranking = GradientRanking(rank, scope, bits)
         self._params = _unique(params)
-        self._old: dict[str, Tensor] = {}
-        self._kept: dict[str, Tensor] = {}
+        self._old = Copies()
+        self._kept = Copies()
         self._idle: list[Scratch] = []  # each is used by one thread at a time
         self.set_prior(prior or {})
 
@@ -180,7 +181,9 @@ class ScaledStep:
             collect (bool): Whether to compute statistics, which takes a few more passes.
             optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
                 its ``step()`` and that is not skipped. AdamW with the histogram rank is then done
-                in one pass where it can be, see :mod:`~srtrack.sensitivity.fused_adamw`.
+                in one pass where it can be, see :mod:`~srtrack.sensitivity.fused_adamw`. On the
+                CPU, optimizers of torch are stepped in parts, to the same result: each sees the
+                gradients of some parameters only, so that only their old values are copied.
 
         Returns:
             dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
@@ -213,17 +216,20 @@ class ScaledStep:
         fused = {}
         if by_element and not collect and self.rank == 'histogram':
             fused = fusable_groups(optimizer, {name: self._params[name] for name in moving})
-        with torch.no_grad():
-            moves = self._snapshot(list(grads) if collect else moving, fused)
-        versions = [move.grad.local._version for move in moves]
-        with without_gradients(self._params[name] for name in fused):
-            optimizer_step()
-        with torch.no_grad():
-            if by_element:
-                self._refuse_written(moves, versions)
-                self._blend(moves, sensitivity, statistics, optimizer, fused)
-            else:
-                self._blend_whole(moves, sensitivity, statistics)
+        names = list(grads) if collect else moving
+        joint = self._rank_together(names) if by_element and self.scope == 'global' else None
+        for part, hidden in self._parts(names, fused, optimizer):
+            with torch.no_grad():
+                moves = self._snapshot(part, fused)
+            versions = [move.grad.local._version for move in moves]
+            with without_gradients(hidden):
+                optimizer_step()
+            with torch.no_grad():
+                if by_element:
+                    self._refuse_written(moves, versions)
+                    self._blend(moves, sensitivity, statistics, joint, optimizer, fused)
+                else:
+                    self._blend_whole(moves, sensitivity, statistics)
         return statistics.result() if collect else {}
 
     def _sensitivity(self, progress: float) -> Sensitivity:
@@ -240,31 +246,56 @@ class ScaledStep:
 
         return joint
 
+    def _rank_together(self, names: Sequence[str]) -> dict[str, Tensor | Binned]:
+        shards = [self._shard(name, local(self._params[name].grad)) for name in names]
+        parallel = self.rank == 'histogram' and all(shard.local.is_cpu for shard in shards)
+        with torch.no_grad(), workers(parallel) as run:
+            return dict(zip(names, self._ranking.together(shards, run)))
+
+    def _parts(
+        self, names: list[str], fused: Container[str], optimizer: torch.optim.Optimizer | None
+    ) -> Iterator[tuple[list[str], list[Tensor]]]:
+        """What to step at a time, and what is not to be stepped by the optimizer meanwhile."""
+        if fused:
+            yield names, [self._params[name] for name in names if name in fused]
+            return
+        split = parts(names, self._params, optimizer)
+        if len(split) == 1:
+            yield names, []
+            return
+        held = [param for group in optimizer.param_groups for param in group['params']]
+        ours = {id(self._params[name]) for name in names}
+        for index, part in enumerate(split):
+            now = {id(self._params[name]) for name in part}
+            if index == 0:  # parameters that are none of ours are stepped along with the first part
+                now.update(id(param) for param in held if id(param) not in ours)
+            yield part, [param for param in held if id(param) not in now]
+
     def _snapshot(self, names: list[str], fused: Container[str]) -> list[Move]:
         """Copy what is about to move and cannot be had otherwise."""
         new = {name: local(self._params[name]) for name in names}
         grads = {name: local(self._params[name].grad) for name in names}
-        for name in fused:
-            self._old.pop(name, None)  # left by a step that collected statistics
-        _copy({name: new[name] for name in names if name not in fused}, self._old)
+        if len(fused) == len(names):
+            self._old = Copies()  # frees what a step that collected statistics has left
+        old = self._old({name: new[name] for name in names if name not in fused})
         if self.keep_gradients and self.use_transfer:
-            _copy(grads, self._kept)
-            grads = self._kept
+            grads = self._kept(grads)
         return [
             Move(
                 name,
                 self._prior[name],
-                Shard(grads[name], self._params[name].numel(), self._groups(name)),
+                self._shard(name, grads[name]),
                 new[name],
-                self._old.get(name),
+                old.get(name),
             )
             for name in names
         ]
 
-    def _groups(self, name: str) -> Groups:
-        """The processes that hold other parts of a parameter."""
+    def _shard(self, name: str, grad: Tensor) -> Shard:
+        """A gradient with the processes that hold other parts of it."""
         given = self.process_group is not None
-        return (self.process_group,) if given else shard_groups(self._params[name])
+        groups = (self.process_group,) if given else shard_groups(self._params[name])
+        return Shard(grad, self._params[name].numel(), groups)
 
     @staticmethod
     def _refuse_written(moves: list[Move], versions: list[int]) -> None:
@@ -295,6 +326,7 @@ class ScaledStep:
         moves: list[Move],
         sensitivity: Sensitivity,
         statistics: StepStatistics | None,
+        joint: Mapping[str, Tensor | Binned] | None,
         optimizer: torch.optim.Optimizer | None,
         groups: Mapping[str, dict],
     ) -> None:
@@ -310,16 +342,21 @@ class ScaledStep:
         # Sorting takes memory, which threads would multiply.
         parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
         with workers(parallel) as run:
-            joint = None
-            if self.rank == 'histogram' and self.scope == 'global':
-                joint = self._ranking.over_all([move.grad for move in moves], run)
             for together in by_kernel.values():
                 self._blend_by_kernels(together, sensitivity, joint, optimizer, groups)
-            rankings = self._ranking.over_parts([move.grad for move in others], joint)
+            rankings = (self._rank_ahead(move, joint) for move in others)
             blend = partial(self._blend_one, sensitivity, statistics is not None)
             for sums in run(blend, others, rankings):
                 if sums is not None:
                     statistics.add(sums)
+
+    def _rank_ahead(
+        self, move: Move, joint: Mapping[str, Tensor | Binned] | None
+    ) -> Tensor | Binned | None:
+        """How a gradient ranks, as far as it takes more than that gradient to know."""
+        if joint is not None:
+            return joint[move.name]
+        return self._ranking.over_parts(move.grad) if move.grad.groups else None
 
     def _has_kernels(self, move: Move, statistics: StepStatistics | None) -> bool:
         if move.old is None:
@@ -331,7 +368,7 @@ class ScaledStep:
         self,
         moves: list[Move],
         sensitivity: Sensitivity,
-        joint: MagnitudeHistogram | None,
+        joint: Mapping[str, Tensor | Binned] | None,
         optimizer: torch.optim.Optimizer | None,
         groups: Mapping[str, dict],
     ) -> None:
@@ -340,7 +377,7 @@ class ScaledStep:
         lookups = self._ranking.lookups(
             [move.grad for move in moves],
             lambda members, ranks: sensitivity(priors[members], ranks),
-            joint,
+            joint and joint[moves[0].name],
         )
         fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
         if fused:
@@ -404,20 +441,6 @@ def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Paramete
             seen.add(id(param))
             unique[name] = param
     return unique
-
-
-def _copy(sources: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> None:
-    """Copy tensors into buffers of the same names, which are made where they do not fit."""
-    for name, source in sources.items():
-        old = buffers.get(name)
-        if old is None or (old.shape, old.dtype, old.device) != (
-            source.shape,
-            source.dtype,
-            source.device,
-        ):
-            buffers[name] = torch.empty_like(source, memory_format=torch.contiguous_format)
-    if sources:
-        torch._foreach_copy_([buffers[name] for name in sources], list(sources.values()))
 
 
 def _lerp(new: Tensor, old: Tensor, s: Tensor) -> None:

@@ -175,7 +175,7 @@ def test_memory_is_one_copy_and_a_few_megabytes(threads, scope):
     step = ScaledStep(params.items(), rank='histogram', scope=scope)
     with PeakMemory(existing) as first:
         step.step(lambda: None, 0.5)
-    existing += step._old.values()
+    existing += step._old.buffers.values()
     existing += [buffer for scratch in step._idle for buffer in scratch._buffers.values()]
     with PeakMemory(existing) as second:
         step.step(lambda: None, 0.6)

@@ -59,10 +59,9 @@ def make_variants(parameters: list[torch.nn.Parameter], on_gpu: bool) -> dict[st
     adamw = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     adamw.step()  # makes its state
 
-    def scaled(optimizer=None, **settings):
+    def scaled(optimizer=adamw, **settings):
         step = ScaledStep(named, prior=prior, **settings)
-        plain = (optimizer or adamw).step
-        return lambda: step.step(plain, progress=0.5, optimizer=optimizer)
+        return lambda: step.step(optimizer.step, progress=0.5, optimizer=optimizer)
 
     def sort_every_tensor():
         """The straightforward way: copy, square, sort, blend, tensor by tensor."""
