@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .batches import addresses, cut, upload
+from .histogram import MagnitudeHistogram, new_scratch
 from .ranking import Lookup
 from .sharding import local
 
@@ -29,7 +30,8 @@ def fusable_groups(
 ) -> dict[str, dict]:
     """The parameters that :func:`fused_update` can update, with their parameter groups, by name.
 
-    They are those that :func:`has_kernels` and that a plain :class:`torch.optim.AdamW` holds.
+    They are those of :func:`on_gpu` that a plain :class:`torch.optim.AdamW` holds; none without
+    Triton.
 
     Args:
         optimizer (Optimizer, optional): What is asked to step; None fuses nothing.
@@ -43,19 +45,20 @@ def fusable_groups(
         if not any(group.get(form) for form in _OTHER_FORMS)
         for param in group['params']
     }
-    return {
+    fusable = {
         name: group_of[id(param)]
         for name, param in params.items()
-        if id(param) in group_of and has_kernels(param, param.grad)
+        if id(param) in group_of and on_gpu(param, param.grad)
     }
+    return fusable if fusable and _has_triton() else {}
 
 
-def has_kernels(*tensors: Tensor) -> bool:
-    """Whether the kernels can be launched on tensors, of a DTensor on this process's shard.
+def on_gpu(*tensors: Tensor) -> bool:
+    """Whether all are contiguous float32 tensors on a GPU, of a DTensor this process's shard.
 
-    They must be contiguous float32 tensors on a GPU, and Triton there.
+    Those can be treated together, in a few launches.
     """
-    return all(_is_plain(local(tensor)) for tensor in tensors) and _has_triton()
+    return all(_is_plain(local(tensor)) for tensor in tensors)
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -143,6 +146,8 @@ def fused_blend(
 ) -> None:
     """Take updates that were made back by their sensitivities, all in one launch.
 
+    Without Triton it is some launches for each, and one more copy of the parameters.
+
     Args:
         new (Sequence[Tensor]): Parameters after the update, on one device; blended in place.
         old (Sequence[Tensor]): Their values before.
@@ -150,6 +155,10 @@ def fused_blend(
         sensitivities (Sequence[Lookup]): As the next ones, see :func:`fused_update`.
         bits (int): ...
     """
+    if not _has_triton():
+        found = [_of_elements(grad, how, bits) for grad, how in zip(grads, sensitivities)]
+        torch._foreach_lerp_(list(new), list(old), found)
+        return
     from .triton_kernels import PIECE, blend
 
     device = new[0].device
@@ -160,6 +169,15 @@ def fused_blend(
         bits,
     )
     _increment_versions(new)
+
+
+def _of_elements(grad: Tensor, lookup: Lookup, bits: int) -> Tensor:
+    """The sensitivity of each element, of the gradient's shape."""
+    if not lookup.by_bin:
+        return lookup.values[: grad.numel()].view_as(grad)
+    flat = grad.reshape(-1)
+    bins = MagnitudeHistogram(grad.dtype, bits, grad.device).bins(flat, out=new_scratch(flat))
+    return lookup.values.index_select(0, bins).view_as(grad)
 
 
 def _tables(sensitivities: Sequence[Lookup], device: torch.device) -> tuple[Tensor, Tensor]:

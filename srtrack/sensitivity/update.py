@@ -17,7 +17,7 @@ from .fused_adamw import (
     fusable_groups,
     fused_blend,
     fused_update,
-    has_kernels,
+    on_gpu,
 )
 from .histogram import MagnitudeHistogram, Scratch
 from .ranking import Binned, GradientRanking, Shard, pieces, wide
@@ -331,10 +331,10 @@ class ScaledStep:
         groups: Mapping[str, dict],
     ) -> None:
         """Blend with one sensitivity per element; ``groups`` are those of an AdamW to be fused."""
-        by_kernel, others = defaultdict(list), []
+        on_device, others = defaultdict(list), []
         for move in moves:
-            if self._has_kernels(move, statistics):
-                by_kernel[move.new.device].append(move)
+            if self._on_gpu(move, statistics):
+                on_device[move.new.device].append(move)
             else:
                 others.append(move)
         # The largest first, so that threads end together. The order is the same in all processes.
@@ -342,8 +342,8 @@ class ScaledStep:
         # Sorting takes memory, which threads would multiply.
         parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
         with workers(parallel) as run:
-            for together in by_kernel.values():
-                self._blend_by_kernels(together, sensitivity, joint, optimizer, groups)
+            for together in on_device.values():
+                self._blend_together(together, sensitivity, joint, optimizer, groups)
             rankings = (self._rank_ahead(move, joint) for move in others)
             blend = partial(self._blend_one, sensitivity, statistics is not None)
             for sums in run(blend, others, rankings):
@@ -358,13 +358,14 @@ class ScaledStep:
             return joint[move.name]
         return self._ranking.over_parts(move.grad) if move.grad.groups else None
 
-    def _has_kernels(self, move: Move, statistics: StepStatistics | None) -> bool:
+    def _on_gpu(self, move: Move, statistics: StepStatistics | None) -> bool:
+        """Whether a parameter is treated together with others, see :func:`on_gpu`."""
         if move.old is None:
             return True
         no_sums = self.rank == 'histogram' and statistics is None
-        return no_sums and has_kernels(move.new, move.old, move.grad.local)
+        return no_sums and on_gpu(move.new, move.old, move.grad.local)
 
-    def _blend_by_kernels(
+    def _blend_together(
         self,
         moves: list[Move],
         sensitivity: Sensitivity,
