@@ -1,4 +1,4 @@
-"""AdamW and the scaled step in one pass: which parameters it can be done for, and doing it.
+"""The scaled step on a GPU: AdamW and the blend in one pass, and the blend of any other optimizer.
 
 The result is that of :class:`torch.optim.AdamW` followed by the blend, to float32 rounding. State
 lives in the optimizer, in AdamW's form, so that checkpoints do not depend on how a step was made.

@@ -17,6 +17,18 @@ PIECE = 2048
 
 
 @triton.jit
+def _piece(tensor_ptr, begin_ptr, numel_ptr, PIECE: tl.constexpr, ALIGNED: tl.constexpr):
+    """This program's tensor, its elements there, and which of them exist."""
+    tensor = tl.load(tensor_ptr + tl.program_id(0))
+    numel = tl.load(numel_ptr + tensor)
+    if ALIGNED:
+        numel = tl.multiple_of(numel, 4)
+    begin = tl.multiple_of(tl.load(begin_ptr + tl.program_id(0)), PIECE)
+    offsets = begin + tl.arange(0, PIECE)
+    return tensor, offsets, offsets < numel
+
+
+@triton.jit
 def _pointer(address_ptr, tensor, ALIGNED: tl.constexpr):
     pointer = tl.load(address_ptr + tensor).to(tl.pointer_type(tl.float32))
     # Known to be a multiple of 16 bytes, it is read four elements at a time.
@@ -46,13 +58,7 @@ def _blend_kernel(
     PIECE: tl.constexpr,
     ALIGNED: tl.constexpr,
 ):
-    tensor = tl.load(tensor_ptr + tl.program_id(0))
-    numel = tl.load(numel_ptr + tensor)
-    if ALIGNED:
-        numel = tl.multiple_of(numel, 4)
-    begin = tl.multiple_of(tl.load(begin_ptr + tl.program_id(0)), PIECE)
-    offsets = begin + tl.arange(0, PIECE)
-    inside = offsets < numel
+    tensor, offsets, inside = _piece(tensor_ptr, begin_ptr, numel_ptr, PIECE, ALIGNED)
     at_new = _pointer(new_ptr, tensor, ALIGNED) + offsets
     new = tl.load(at_new, mask=inside, other=0.0)
     old = tl.load(_pointer(old_ptr, tensor, ALIGNED) + offsets, mask=inside, other=0.0)
@@ -80,13 +86,7 @@ def _adamw_kernel(
     PIECE: tl.constexpr,
     ALIGNED: tl.constexpr,
 ):
-    tensor = tl.load(tensor_ptr + tl.program_id(0))
-    numel = tl.load(numel_ptr + tensor)
-    if ALIGNED:
-        numel = tl.multiple_of(numel, 4)
-    begin = tl.multiple_of(tl.load(begin_ptr + tl.program_id(0)), PIECE)
-    offsets = begin + tl.arange(0, PIECE)
-    inside = offsets < numel
+    tensor, offsets, inside = _piece(tensor_ptr, begin_ptr, numel_ptr, PIECE, ALIGNED)
     at_param = _pointer(param_ptr, tensor, ALIGNED) + offsets
     at_avg = _pointer(exp_avg_ptr, tensor, ALIGNED) + offsets
     at_avg_sq = _pointer(exp_avg_sq_ptr, tensor, ALIGNED) + offsets

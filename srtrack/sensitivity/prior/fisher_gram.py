@@ -94,4 +94,5 @@ class FisherGram(PriorEstimator):
 def _gradients(loss: Tensor, params: Sequence[Tensor]) -> Sequence[Tensor]:
     if not loss.requires_grad:
         return [torch.zeros_like(param) for param in params]
-    return torch.autograd.grad(loss, params, materialize_grads=True)
+    gradients = torch.autograd.grad(loss, params, materialize_grads=True)
+    return [each.detach() for each in gradients]  # older torch's materialized zeros have some
