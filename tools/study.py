@@ -4,8 +4,9 @@
 For every seed a tiny RGB tracker is pre-trained on the source domain; for every seed and modality it
 is fine-tuned in each of the ways below, with the same batches. The seed decides weights, training
 data and their order; the test sequences are the same for all. DIR/study.json holds every score,
-DIR/study.md the tables of mean and spread. A run that was killed goes on where it was, and more
-seeds, modalities or ways can be added to a finished one.
+DIR/study.md the tables of mean and spread, DIR/study.svg the gains over full fine-tuning. A run
+that was killed goes on where it was, and more seeds, modalities or ways can be added to a finished
+one.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import os
 import statistics
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from mmengine.config import DictAction
 
 from srtrack.apis.cli import load_config, run_command
 from srtrack.apis.experiment import evaluate, train
+from srtrack.visualization import gains_plot, save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
 PRETRAIN = ROOT / 'configs/one_stream/tiny_synthetic-source.py'
 FINETUNE = 'configs/srtrack/srtrack_tiny_synthetic-{}.py'
-MODALITIES = ('rgbt', 'rgbd', 'rgbe')
+MODALITIES = dict(rgbt='RGB-thermal', rgbd='RGB-depth', rgbe='RGB-event')
 
 _PLAIN = {'optim_wrapper.use_prior': False, 'optim_wrapper.use_transfer': False}
 _EQ7 = dict(type='FiniteDifference', rho=1e-4, num_directions=5, top_k=10, _delete_=True)
@@ -108,12 +111,18 @@ def mean_and_spread(values: list[float]) -> str:
     return f'{100 * statistics.mean(values):.1f} ± {100 * spread:.1f}'
 
 
-def table(runs: list[dict], modality: str, measure: str) -> str:
-    """Markdown table of one modality: a row for each way, over the seeds that all ways have."""
+def scores_by_way(runs: list[dict], modality: str) -> dict[str, dict[int, dict]]:
+    """Scores of one modality: ``{way: {seed: {column: {measure: value}}}}``."""
     by_way = {}
     for run in runs:
         if run['modality'] == modality:
             by_way.setdefault(run['way'], {})[run['seed']] = run['scores']
+    return by_way
+
+
+def table(runs: list[dict], modality: str, measure: str) -> str:
+    """Markdown table of one modality: a row for each way, over the seeds that all ways have."""
+    by_way = scores_by_way(runs, modality)
     baseline = by_way.get(BASELINE, {})
     gains = {'target_test': 'target gain', 'source_test': 'source gain'}
     heads = ['tuning', *COLUMNS.values(), 'train - test', *gains.values()]
@@ -131,16 +140,36 @@ def table(runs: list[dict], modality: str, measure: str) -> str:
     return '\n'.join(lines)
 
 
+def figure(runs: list[dict]) -> Figure | None:
+    """Gains in SR over full fine-tuning on both domains; None before there is one to compare."""
+    panels = {}
+    for modality, title in MODALITIES.items():
+        by_way = scores_by_way(runs, modality)
+        baseline = by_way.pop(BASELINE, {})
+        by_way.pop('zero-shot', None)  # not a way of tuning, and off the scale of the others
+        for way, seeds in by_way.items():
+            gains = [
+                [100 * (seeds[s][c]['SR'] - baseline[s][c]['SR']) for s in seeds if s in baseline]
+                for c in ('source_test', 'target_test')
+            ]
+            if gains[0]:
+                panels.setdefault(title, {})[way] = gains
+    return gains_plot(panels, BASELINE) if panels else None
+
+
 def write_outputs(work_dir: Path, runs: list[dict]) -> None:
-    """Write study.json and study.md, which always show what is finished."""
+    """Write scores, tables and figure, which always show what is finished."""
     (work_dir / 'study.json').write_text(json.dumps(runs, indent=1) + '\n')
     sections = [
-        f'### {modality.upper()}, {measure}\n\n{table(runs, modality, measure)}\n'
+        f'### {title}, {measure}\n\n{table(runs, modality, measure)}\n'
         for measure in ('SR', 'PR')
-        for modality in MODALITIES
+        for modality, title in MODALITIES.items()
         if any(run['modality'] == modality for run in runs)
     ]
     (work_dir / 'study.md').write_text('\n'.join(sections))
+    drawn = figure(runs)
+    if drawn is not None:
+        save_figure(drawn, work_dir / 'study', formats=['svg'])
 
 
 def finished_runs(work_dir: Path) -> list[dict]:
@@ -157,7 +186,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='N')
     parser.add_argument(
-        '--modalities', nargs='+', choices=MODALITIES, default=MODALITIES, metavar='M'
+        '--modalities', nargs='+', choices=MODALITIES, default=list(MODALITIES), metavar='M'
     )
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS), metavar='WAY')
     parser.add_argument(

@@ -17,6 +17,7 @@ from .evaluation_report import (
 )
 from .export import save_figure
 from .film_strip import draw_boxes, draw_label, film_strip
+from .gains import gains_plot
 from .gradients import sparsity_map, transfer_map
 from .maps import distance_map, prior_map
 from .radar import radar_plot
@@ -47,6 +48,7 @@ __all__ = [
     'expected_overlap_plot',
     'figure_section',
     'film_strip',
+    'gains_plot',
     'image_section',
     'loss_curves',
     'normalized_precision_plot',
