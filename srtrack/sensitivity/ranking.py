@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,7 +14,14 @@ from torch import distributed as dist
 from .counting import count_magnitudes
 from .histogram import KEPT, MagnitudeHistogram, Scratch, chunks, rank_table
 from .sharding import Groups, by_groups
-from .transfer import SORTED_BELOW, exact_rank, exact_rank_rows, exact_ranks, joint_histogram
+from .transfer import (
+    SORTED_BELOW,
+    exact_rank,
+    exact_rank_rows,
+    exact_ranks,
+    exact_ranks_of_parts,
+    joint_histogram,
+)
 
 
 class Shard(NamedTuple):
@@ -70,12 +79,37 @@ class GradientRanking:
             return exact_ranks(grads, groups, torch.float64)
         return [Binned(joint_histogram(grads, groups, self.bits, run), None)] * len(shards)
 
-    def over_parts(self, shard: Shard) -> Tensor | Binned:
-        """How a gradient ranks by itself, of which other processes hold parts; talks to them."""
-        grads, groups = [shard.local], [shard.groups]
-        if self.by_histogram(shard.numel):
-            return Binned(joint_histogram(grads, groups, self.bits), None)
-        return exact_ranks(grads, groups, wide(shard.local))[0]
+    def over_parts(self, shards: Sequence[Shard]) -> list[Tensor | Binned | None]:
+        """How gradients rank each by itself of which other processes hold parts; else None.
+
+        Talks to those processes, once or twice for all that can share a message.
+        """
+        alike, found = defaultdict(list), {}
+        for index, shard in enumerate(shards):
+            if self.by_histogram(shard.numel):
+                way = 'count'
+            elif len(shard.groups) == 1 and shard.numel <= SORTED_BELOW:
+                way = 'gather together'
+            else:  # large ones take much memory; of a table of processes, rows go before columns
+                way = 'gather'
+            if shard.groups:
+                alike[shard.groups, shard.local.dtype, way].append(index)
+        for (groups, dtype, way), members in alike.items():
+            parts = [shards[index] for index in members]
+            if way == 'count':
+                found.update(zip(members, map(partial(self._binned, dtype), self._counts(parts))))
+            elif way == 'gather together':
+                grads = [part.local for part in parts]
+                found.update(zip(members, exact_ranks_of_parts(grads, *groups)))
+            else:
+                for index, part in zip(members, parts):
+                    found[index] = exact_ranks([part.local], [groups], wide(part.local))[0]
+        return [found.get(index) for index in range(len(shards))]
+
+    def _binned(self, dtype: torch.dtype, counts: Tensor) -> Binned:
+        histogram = MagnitudeHistogram(dtype, self.bits, counts.device)
+        histogram.counts = counts.long()
+        return Binned(histogram, None)
 
     def alone(self, grad: Tensor, scratch: Scratch) -> Tensor | Binned:
         """How a gradient ranks by itself; valid until ``scratch`` is used again."""
@@ -118,9 +152,9 @@ class GradientRanking:
             whole = [index for index in sorted_ if not shards[index].groups]
             if whole:
                 add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
-            for index in sorted_:
-                if shards[index].groups:
-                    add([index], self.over_parts(shards[index]).view(1, -1), False)
+            parts = [index for index in sorted_ if shards[index].groups]
+            for index, ranks in zip(parts, self.over_parts([shards[index] for index in parts])):
+                add([index], ranks.view(1, -1), False)
         return [found[index] for index in indices]
 
     def _counts(self, shards: Sequence[Shard]) -> Tensor:

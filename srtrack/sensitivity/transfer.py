@@ -192,6 +192,35 @@ def exact_ranks(
     ]
 
 
+def exact_ranks_of_parts(grads: Sequence[Tensor], group: dist.ProcessGroup) -> list[Tensor]:
+    """Exact ranks of each gradient by itself, of which other processes hold parts; two messages.
+
+    Args:
+        grads (Sequence[Tensor]): This process's parts of gradients of one dtype.
+        group (ProcessGroup): The processes that hold the others.
+
+    Returns:
+        list[Tensor]: Ranks of the parts' shapes; float64 for float64 gradients, else float32.
+    """
+    own = [magnitude_keys(grad).flatten() for grad in grads]
+    sizes = torch.tensor([keys.numel() for keys in own], device=own[0].device)
+    all_sizes = _all_gather(sizes, group)
+    most = max(int(each.sum()) for each in all_sizes)
+    own_keys = torch.cat(own)
+    padded = torch.nn.functional.pad(own_keys, (0, most - own_keys.numel()))
+    parts = [
+        keys[: int(each.sum())].split(each.tolist())
+        for keys, each in zip(_all_gather(padded, group), all_sizes)
+    ]
+    me, ranks = dist.get_rank(group), []
+    for index, grad in enumerate(grads):
+        pieces = [part[index] for part in parts]
+        dtype = torch.float64 if grad.dtype is torch.float64 else torch.float32
+        every = _mean_ranks(torch.cat(pieces), dtype)
+        ranks.append(every.split([piece.numel() for piece in pieces])[me].view_as(grad))
+    return ranks
+
+
 def joint_histogram(
     grads: Sequence[Tensor], groups: Sequence[Groups], bits: int = 14, run: Callable = map
 ) -> MagnitudeHistogram:
@@ -303,14 +332,17 @@ def _mean_ranks(keys: Tensor, dtype: torch.dtype) -> Tensor:
 def _gather(keys: Tensor, group: dist.ProcessGroup) -> tuple[Tensor, int]:
     """Keys of all processes in the order of their ranks, and where one's own begin."""
     size = torch.tensor([keys.numel()], device=keys.device)
-    sizes = [torch.empty_like(size) for _ in range(dist.get_world_size(group))]
-    dist.all_gather(sizes, size, group=group)
-    numels = [int(size) for size in sizes]
+    numels = [int(size) for size in _all_gather(size, group)]
     padded = torch.nn.functional.pad(keys, (0, max(numels) - keys.numel()))
-    shards = [torch.empty_like(padded) for _ in numels]
-    dist.all_gather(shards, padded, group=group)
+    shards = _all_gather(padded, group)
     offset = sum(numels[: dist.get_rank(group)])
     return torch.cat([shard[:numel] for shard, numel in zip(shards, numels)]), offset
+
+
+def _all_gather(tensor: Tensor, group: dist.ProcessGroup) -> list[Tensor]:
+    gathered = [torch.empty_like(tensor) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(gathered, tensor, group=group)
+    return gathered
 
 
 def _groups(process_group: dist.ProcessGroup | None) -> Groups:

@@ -344,19 +344,15 @@ class ScaledStep:
         with workers(parallel) as run:
             for together in on_device.values():
                 self._blend_together(together, sensitivity, joint, optimizer, groups)
-            rankings = (self._rank_ahead(move, joint) for move in others)
+            # As far as it takes more than a gradient to know.
+            if joint is not None:
+                rankings = [joint[move.name] for move in others]
+            else:
+                rankings = self._ranking.over_parts([move.grad for move in others])
             blend = partial(self._blend_one, sensitivity, statistics is not None)
             for sums in run(blend, others, rankings):
                 if sums is not None:
                     statistics.add(sums)
-
-    def _rank_ahead(
-        self, move: Move, joint: Mapping[str, Tensor | Binned] | None
-    ) -> Tensor | Binned | None:
-        """How a gradient ranks, as far as it takes more than that gradient to know."""
-        if joint is not None:
-            return joint[move.name]
-        return self._ranking.over_parts(move.grad) if move.grad.groups else None
 
     def _on_gpu(self, move: Move, statistics: StepStatistics | None) -> bool:
         """Whether a parameter is treated together with others, see :func:`on_gpu`."""
