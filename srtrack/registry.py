@@ -24,6 +24,8 @@ METRICS = _child('METRICS', 'evaluation.metrics')
 HOOKS = _child('HOOKS', 'engine')
 OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS', 'engine')
+RUNNERS = _child('RUNNERS', 'engine')
+STRATEGIES = _child('STRATEGIES', 'engine')
 
 # Nothing of ours lives in these. They exist because MMEngine warns of each registry that a scope
 # lacks when a config of that scope is built.
@@ -35,9 +37,7 @@ for _name in (
     'LOOPS',
     'OPTIMIZERS',
     'PARAM_SCHEDULERS',
-    'RUNNERS',
     'RUNNER_CONSTRUCTORS',
-    'STRATEGIES',
     'TASK_UTILS',
     'VISBACKENDS',
     'VISUALIZERS',

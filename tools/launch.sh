@@ -20,6 +20,9 @@ check_call() {
 launch_torchrun() {
     local num_processes=$1
     shift
+    case "$num_processes" in
+        '' | 0 | *[!0-9]*) echo "error: NUM_PROCESSES has to be a positive number, got '$num_processes'" >&2; exit 2 ;;
+    esac
     local rendezvous=(--standalone)
     # A fixed port only where nodes must find each other: two runs on one machine then never collide.
     if [ "${NNODES:-1}" -gt 1 ] || [ -n "${PORT:-}" ]; then

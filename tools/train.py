@@ -8,7 +8,6 @@ import os.path as osp
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from srtrack.apis.cli import (
@@ -21,6 +20,7 @@ from srtrack.engine.checkpoints import latest_whole_checkpoint
 from srtrack.engine.distributed import init_cpu_process_group
 from srtrack.engine.optim import use_mixed_precision
 from srtrack.models.pretrained import check_checkpoint
+from srtrack.registry import RUNNERS
 
 
 def parse_args() -> argparse.Namespace:

@@ -2,7 +2,9 @@
 
 from .checkpoints import AtomicLocalBackend
 from .distributed import TrackerDistributedDataParallel
+from .fully_sharded import FullyShardedModel
 from .hooks import (
+    EliminationWarmupHook,
     EvaluationLoggerHook,
     InvalidLossHook,
     IterationSeedHook,
@@ -16,11 +18,18 @@ from .optim import (
     SensitivityOptimWrapper,
     TrainableOptimWrapperConstructor,
 )
+from .runner import FlexibleRunner
+from .strategies import DDPStrategy, FullyShardStrategy
 
 __all__ = [
     'AmpSensitivityOptimWrapper',
     'AtomicLocalBackend',
+    'DDPStrategy',
+    'EliminationWarmupHook',
     'EvaluationLoggerHook',
+    'FlexibleRunner',
+    'FullyShardStrategy',
+    'FullyShardedModel',
     'InvalidLossHook',
     'IterationSeedHook',
     'PortableCheckpointHook',

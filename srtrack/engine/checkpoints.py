@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from mmengine.logging import print_log
 
 from srtrack.models.pretrained import CheckpointError, check_checkpoint
 
+#: Seconds after which a half-written file belongs to nobody any more.
+_LEFT_OVER = 3600
 #: How other files of ours in a work dir begin that end like checkpoints.
 _NO_CHECKPOINT = 'invalid_loss_'
 
@@ -22,6 +25,7 @@ class AtomicLocalBackend(LocalBackend):
 
     ``CheckpointHook(backend_args=dict(backend='atomic'))`` then never leaves half a checkpoint
     behind: a run that is killed while it saves, or that finds the disk full, keeps the last one.
+    What a killed run was writing is removed by the next one that saves.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -32,6 +36,7 @@ class AtomicLocalBackend(LocalBackend):
         """
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         temporary = path.with_name(f'.{path.name}.{os.getpid()}')
         try:
             with open(temporary, 'wb') as file:
@@ -43,6 +48,17 @@ class AtomicLocalBackend(LocalBackend):
             raise OSError(f'cannot write {path}: {error}') from error
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Delete what killed processes were writing beside ``path``: each is as large as a checkpoint."""
+    for each in path.parent.glob('.*.pth.*[0-9]'):
+        try:
+            same = each.stem == f'.{path.name}'  # nobody but this process writes it now
+            if same or time.time() - each.stat().st_mtime > _LEFT_OVER:
+                each.unlink()
+        except FileNotFoundError:
+            continue
 
 
 def latest_whole_checkpoint(work_dir: str | Path) -> str | None:

@@ -26,10 +26,14 @@ class TrackerDistributedDataParallel(MMDistributedDataParallel):
 
     def train_step(self, data, optim_wrapper) -> dict:
         """See :meth:`mmengine.model.MMDistributedDataParallel.train_step`."""
-        log_vars = super().train_step(data, optim_wrapper)
-        values = torch.stack([torch.as_tensor(value).detach() for value in log_vars.values()])
-        torch.distributed.all_reduce(values)
-        return dict(zip(log_vars, values / torch.distributed.get_world_size()))
+        return mean_over_ranks(super().train_step(data, optim_wrapper))
+
+
+def mean_over_ranks(log_vars: dict) -> dict:
+    """Means over all processes of what each of them logs under the same names."""
+    values = torch.stack([torch.as_tensor(value).detach() for value in log_vars.values()])
+    torch.distributed.all_reduce(values)
+    return dict(zip(log_vars, values / torch.distributed.get_world_size()))
 
 
 def init_cpu_process_group() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable
@@ -18,6 +17,7 @@ from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
+from srtrack.evaluation.results import write_text
 from srtrack.registry import DATASETS, ESTIMATORS
 from srtrack.sensitivity import partition_operations, prior
 from srtrack.sensitivity.prior import PriorEstimator, PriorResult, StagedLoss, fingerprint
@@ -227,17 +227,9 @@ def save_prior(
     Raises:
         OSError: The file cannot be written; the message names it.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     content = dict(checkpoint=checkpoint, fingerprints=fingerprints, **result.to_dict())
-    try:
-        temporary.write_text(json.dumps(content, indent=1))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(f'cannot write {path}: {error}') from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=1))
 
 
 def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -> PriorResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -114,3 +115,19 @@ def test_cache_fits_or_is_refused(setting, tmp_path):
     path.write_text(json.dumps({'scores': {}}))
     with pytest.raises(PriorCacheError, match='holds no prior sensitivities'):
         load_prior(path, fingerprints, {})
+
+
+@pytest.mark.parametrize(
+    'kind, settings', [('FisherGram', {}), ('Lanczos', dict(top_k=1)), ('FiniteDifference', {})]
+)
+def test_activation_checkpointing_in_training_leaves_it_alone(setting, kind, settings):
+    model, _, batches = setting
+    checkpointed = copy.deepcopy(model).train()
+    checkpointed.backbone.with_cp = checkpointed.backbone.rgb.with_cp = True
+    scores = [
+        PriorPass(each, ['backbone.rgb.blocks.0.attn.qkv.weight', 'backbone.fusion.1.norm1.bias'])
+        .measure(estimator(kind, **settings), batches)
+        .scores
+        for each in (model, checkpointed)
+    ]
+    assert scores[0] == scores[1] and len(scores[0]) == 2

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.skipif(not dist.is_available(), reason='needs torch.dis
 
 STEPS = 2
 PRIOR = {'0.weight': 1.0, '0.bias': 0.25, '2.weight': 0.5}
+#: FSDP2 works on the CPU where its streams can record events: from torch 2.7 on.
+SHARDS_ON_CPU = hasattr(torch.cpu.Stream, 'record_event')
+needs_shards = pytest.mark.skipif(not SHARDS_ON_CPU, reason='this torch shards on GPUs only')
 RANKINGS = [(rank, scope) for rank in ('exact', 'histogram') for scope in ('tensor', 'global')]
 
 
@@ -49,6 +52,10 @@ def train_sharded(rank, scope, **settings):
     model = network(torch.float32)
     for layer in (model[0], model):
         fully_shard(layer, mesh=mesh)
+        if hasattr(layer, 'set_force_sum_reduction_for_comms'):
+            layer.set_force_sum_reduction_for_comms(
+                True
+            )  # the mean is a sum with gloo in torch 2.8
     return [p.full_tensor() for p in train(model, batches(torch.float32), rank, scope, **settings)]
 
 
@@ -61,10 +68,13 @@ def worker(process: int, port: int, folder: str) -> None:
         model = TrackerDistributedDataParallel(network(torch.float64))
         half = batches(torch.float64)[:, 4 * process : 4 * process + 4]
         results[('parallel', *ranking)] = train(model, half, *ranking)
-        results[('sharded', *ranking)] = train_sharded(*ranking)
-    clip = dict(max_norm=0.01)
-    results['clipped'] = train_sharded('exact', 'tensor', clip_grad=clip)
+        if SHARDS_ON_CPU:
+            results[('sharded', *ranking)] = train_sharded(*ranking)
+    if SHARDS_ON_CPU:
+        clip = dict(max_norm=0.01)
+        results['clipped'] = train_sharded('exact', 'tensor', clip_grad=clip)
     torch.save(results, f'{folder}/{process}.pt')
+    dist.barrier()  # or torch 2.6 may wait for ever in the next line
     dist.destroy_process_group()
 
 
@@ -87,6 +97,7 @@ def test_data_parallel_agrees_with_one_process(two_processes, rank, scope):
         torch.testing.assert_close(one, expected, rtol=0, atol=1e-9)
 
 
+@needs_shards
 @pytest.mark.parametrize('rank, scope', RANKINGS)
 def test_sharded_parameters_agree_with_one_process_bit_for_bit(two_processes, rank, scope):
     whole = train(network(torch.float32), batches(torch.float32), rank, scope)
@@ -95,6 +106,7 @@ def test_sharded_parameters_agree_with_one_process_bit_for_bit(two_processes, ra
             assert torch.equal(sharded, expected)
 
 
+@needs_shards
 def test_sharded_gradients_are_clipped_by_their_common_norm(two_processes):
     clip = dict(max_norm=0.01)
     whole = train(network(torch.float32), batches(torch.float32), 'exact', 'tensor', clip_grad=clip)

@@ -1,5 +1,6 @@
 """Hooks: the prior pass, what makes long runs safe to interrupt, and views of an evaluation."""
 
+from .elimination_warmup import EliminationWarmupHook
 from .evaluation_logger import EvaluationLoggerHook
 from .invalid_loss import InvalidLossHook
 from .iteration_seed import IterationSeedHook
@@ -10,6 +11,7 @@ from .track_visualization import TrackVisualizationHook
 from .weight_distance import WeightDistanceHook
 
 __all__ = [
+    'EliminationWarmupHook',
     'EvaluationLoggerHook',
     'InvalidLossHook',
     'IterationSeedHook',

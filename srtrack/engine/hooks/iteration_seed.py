@@ -25,7 +25,7 @@ class IterationSeedHook(Hook):
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         entropy = np.random.SeedSequence([runner.seed, runner.iter, get_rank()])
-        seed = int(entropy.generate_state(1, np.uint64)[0] >> 1)
+        seed = int(entropy.generate_state(1, np.uint64)[0]) >> 1
         torch.manual_seed(seed)  # every CUDA device, too
         np.random.seed(seed % 2**32)
         random.seed(seed)

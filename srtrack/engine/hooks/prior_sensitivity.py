@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os.path as osp
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -76,6 +78,8 @@ class PriorSensitivityHook(Hook):
                 'PriorSensitivityHook needs optim_wrapper.type SensitivityOptimWrapper or '
                 f'AmpSensitivityOptimWrapper, got {type(wrapper).__name__}'
             )
+        if getattr(wrapper, '_max_counts', 0) < 0:  # MMEngine's FlexibleRunner does not tell it
+            wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)
         if not wrapper.use_prior:
             runner.logger.info('Prior sensitivity is switched off: nothing is measured')
             return
@@ -95,9 +99,11 @@ class PriorSensitivityHook(Hook):
                 'The model starts from random weights (no load_from, no init_cfg): its prior '
                 'sensitivity means nothing. Give it pre-trained weights'
             )
-        prior_pass = PriorPass(model, wrapper.regularized_parameters(model))
+        names = wrapper.regularized_parameters(model)
         checkpoint = describe_source(runner._load_from or '')
-        result, fingerprints = self.run(prior_pass, runner.logger, checkpoint)
+        with _own_forwards(model):
+            prior_pass = PriorPass(_measurable(runner.model), names)
+            result, fingerprints = self.run(prior_pass, runner.logger, checkpoint)
         wrapper.set_prior(model, prior_pass.inherit(result))
         if is_main_process():
             path = osp.join(runner.work_dir, 'prior_sensitivity.json')
@@ -122,6 +128,34 @@ class PriorSensitivityHook(Hook):
         if self.cache and is_main_process():
             save_prior(self.cache, result, fingerprints, checkpoint)
         return result, fingerprints
+
+
+def _measurable(model: nn.Module) -> nn.Module:
+    """The model itself, without its wrapper; of a sharded one a whole copy, in every process."""
+    if hasattr(model, 'unsharded'):
+        return model.unsharded()
+    return model.module if is_model_wrapper(model) else model
+
+
+@contextmanager
+def _own_forwards(model: nn.Module) -> Iterator[None]:
+    """Modules forget inside that MMEngine's ``activation_checkpointing`` has replaced their ``forward``.
+
+    A copy of such a module would still call the original, whatever becomes of its own weights.
+    """
+    replaced = [(m, f) for m in model.modules() if _is_mmengines(f := vars(m).get('forward'))]
+    for module, _ in replaced:
+        del module.forward
+    try:
+        yield
+    finally:
+        for module, forward in replaced:
+            module.forward = forward
+
+
+def _is_mmengines(forward) -> bool:
+    place = getattr(forward, '__globals__', {}).get('__name__')
+    return place == 'mmengine.runner.activation_checkpointing'
 
 
 def _has_init_cfg(model: nn.Module) -> bool:

@@ -34,7 +34,7 @@ class WeightDistanceHook(Hook):
             it the file of the regularized run that it is compared with.
 
     Raises:
-        ValueError: ``interval`` is not positive.
+        ValueError: ``interval`` is not positive, or the weights are sharded.
         FileNotFoundError: A resumed run has no ``start_weights.pth``.
     """
 
@@ -52,6 +52,11 @@ class WeightDistanceHook(Hook):
     def before_train(self, runner) -> None:
         """Remember the weights, or for a resumed run read them."""
         weights = _trainable(runner.model)
+        if any(hasattr(weight, 'to_local') for weight in weights.values()):
+            raise ValueError(
+                'WeightDistanceHook needs whole weights, and these are sharded: leave it out and '
+                'compare checkpoints with tools/analysis_tools/weight_distance.py'
+            )
         if self.prior is not None:
             prior_pass = PriorPass(_unwrapped(runner.model), weights)
             self._sensitivity = prior_pass.inherit(load_prior(self.prior, {}, {}))
@@ -68,8 +73,11 @@ class WeightDistanceHook(Hook):
             self._start = torch.load(path, map_location=device, weights_only=True)
             return
         self._start = {name: weight.detach().clone() for name, weight in weights.items()}
-        torch.save(self._start, f'{path}.partial')
-        os.replace(f'{path}.partial', path)
+        try:
+            torch.save(self._start, f'{path}.partial')
+            os.replace(f'{path}.partial', path)
+        except (OSError, RuntimeError) as error:  # PyTorch does not tell the file
+            raise OSError(f'cannot write {path}: {error}') from error
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Log the distances."""

@@ -138,6 +138,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         with super().optim_context(model):
             yield
 
+    @torch.compiler.disable  # where a train_step is compiled: nothing to gain, minutes to trace it
     def step(self, **kwargs) -> None:
         """Clip if configured, let the optimizer step, and scale what it did."""
         if self._scaled is None:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .checkpointing import block_runner
+
+
+def warmup_keep_ratio(keep_ratio: float, epoch: int, start: int, warmup: int) -> float:
+    """Share of the search tokens that are kept in an epoch of training, as OSTrack has it.
+
+    All of them up to epoch ``start``, then ever fewer, along half a cosine, until ``keep_ratio``
+    ``warmup`` epochs later. Epochs are counted from 1.
+    """
+    progress = min(max((epoch - start) / warmup, 0), 1) if warmup else float(epoch >= start)
+    return keep_ratio + (1 - keep_ratio) * (1 + math.cos(math.pi * progress)) / 2
 
 
 class CandidateElimination:
@@ -17,7 +30,8 @@ class CandidateElimination:
     the best ``keep_ratio`` of them go on. This is OSTrack with ``ce_template_range='CTR_POINT'``.
 
     Only the attention of one query is computed for the ranking; the block's own attention keeps
-    using the fused kernel.
+    using the fused kernel. ``keep_ratio`` may be set at any time, see
+    :class:`srtrack.engine.EliminationWarmupHook`; a block that would drop nothing runs as it is.
 
     Args:
         num_template (int): Template tokens; a square number.
@@ -45,28 +59,36 @@ class CandidateElimination:
         center = (side - 1) // 2
         self.center = center * side + center
 
-    def __call__(self, blocks: nn.ModuleList, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Run ``blocks`` on tokens (B, N, D).
+    def __call__(
+        self, blocks: nn.ModuleList, tokens: Tensor, run: Callable = block_runner(False)
+    ) -> tuple[Tensor, Tensor]:
+        """Run ``blocks`` on tokens (B, N, D); ``run`` is how each is called.
 
         Returns the remaining tokens (B, N', D) and the positions (B, N' - num_template) in the
         search region that its search tokens had.
         """
         kept = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
         for index, block in enumerate(blocks):
-            if index not in self.locations:
-                tokens = block(tokens)
-                continue
-            normed = block.norm1(tokens)
-            attention = self._center_attention(block.attn, normed)
-            tokens = tokens + block.drop_path1(block.ls1(block.attn(normed)))
-            best = attention.argsort(dim=1, descending=True)
-            best = best[:, : math.ceil(self.keep_ratio * best.shape[1])]
-            kept = kept.gather(1, best)
-            template, search = tokens.tensor_split([self.num_template], dim=1)
-            search = search.gather(1, best.unsqueeze(-1).expand(-1, -1, search.shape[-1]))
-            tokens = torch.cat([template, search], dim=1)
-            tokens = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
+            tokens, kept = run(self.run, index, block, tokens, kept)
         return tokens, kept
+
+    def run(self, index: int, block, tokens: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Run block ``index`` on tokens (B, N, D) of which the search part has the positions ``kept``.
+
+        Returns tokens and positions of what remains.
+        """
+        count = math.ceil(self.keep_ratio * kept.shape[1])
+        if index not in self.locations or count == kept.shape[1]:
+            return block(tokens), kept
+        normed = block.norm1(tokens)
+        attention = self._center_attention(block.attn, normed)
+        tokens = tokens + block.drop_path1(block.ls1(block.attn(normed)))
+        best = attention.argsort(dim=1, descending=True)[:, :count]
+        template, search = tokens.tensor_split([self.num_template], dim=1)
+        search = search.gather(1, best.unsqueeze(-1).expand(-1, -1, search.shape[-1]))
+        tokens = torch.cat([template, search], dim=1)
+        tokens = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
+        return tokens, kept.gather(1, best)
 
     def restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
         """Put the search tokens back where they were; eliminated ones become zeros. (B, N, D)."""

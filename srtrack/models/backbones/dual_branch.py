@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from srtrack.registry import MODELS
 
+from .checkpointing import block_runner
+
 
 @MODELS.register_module()
 class DualBranch(BaseModule):
@@ -26,12 +28,22 @@ class DualBranch(BaseModule):
     Args:
         branch (dict): Config of any one-stream backbone (see :class:`OneStreamViT`).
         fusion_indices (Sequence[int]): Blocks of the branch that fusion blocks follow.
+        with_cp (bool): Checkpoint activations in training (see :class:`OneStreamViT`), of branches
+            and fusion blocks; so does a branch's own ``with_cp``.
         init_cfg (dict, optional): MMEngine's initialisation config.
     """
 
-    def __init__(self, branch: dict, fusion_indices=(2, 5, 8, 11), init_cfg: dict | None = None):
+    def __init__(
+        self,
+        branch: dict,
+        fusion_indices=(2, 5, 8, 11),
+        with_cp: bool = False,
+        init_cfg: dict | None = None,
+    ):
         super().__init__(init_cfg)
         self.rgb = MODELS.build(branch)
+        self.with_cp = with_cp or getattr(self.rgb, 'with_cp', False)
+        self.rgb.with_cp = self.with_cp
         depth = len(self.rgb.blocks)
         for index in fusion_indices:
             if not 0 <= index < depth:
@@ -65,10 +77,11 @@ class DualBranch(BaseModule):
         split = self.rgb.in_channels
         rgb = self.rgb.embed(template[..., :split, :, :], search[:, :split], **context)
         aux = self.aux.embed(template[..., split:, :, :], search[:, split:], **context)
+        run = block_runner(self.with_cp and self.training)
         for i, (rgb_block, aux_block) in enumerate(zip(self.rgb.blocks, self.aux.blocks)):
-            rgb, aux = rgb_block(rgb), aux_block(aux)
+            rgb, aux = run(rgb_block, rgb), run(aux_block, aux)
             if str(i) in self.fusion:
-                joint = self.fusion[str(i)](torch.cat([rgb, aux], dim=1))
+                joint = run(self.fusion[str(i)], torch.cat([rgb, aux], dim=1))
                 rgb, aux = joint.chunk(2, dim=1)
         return self.rgb.search_tokens((self.rgb.norm(rgb) + self.aux.norm(aux)) / 2)
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from srtrack.registry import MODELS
 
+from .checkpointing import block_runner
+
 _LayerNorm = partial(nn.LayerNorm, eps=1e-6)
 
 
@@ -76,6 +78,8 @@ class FastITPN(BaseModule):
             the token leaves it in the file.
         default_box (Sequence[float]): Box x, y, w, h of a target whose box in the template is not
             given, as a fraction of the template's side.
+        with_cp (bool): Checkpoint activations in training: stem and blocks are run again in the
+            backward pass instead of keeping what it needs.
         init_cfg (dict, optional): MMEngine's initialisation config.
     """
 
@@ -98,6 +102,7 @@ class FastITPN(BaseModule):
         num_templates: int = 2,
         text_token: bool = False,
         default_box=(0.25, 0.25, 0.5, 0.5),
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
@@ -110,6 +115,7 @@ class FastITPN(BaseModule):
             )
         self.template_size = template_size
         self.search_size = search_size
+        self.with_cp = with_cp
         self.in_channels = in_channels
         self.patch_channels = patch_channels
         self.embed_dims = embed_dims
@@ -217,7 +223,11 @@ class FastITPN(BaseModule):
     def _cells(self, pictures: Tensor) -> Tensor:
         """Pictures (B, C, s, s) to tokens (B, (s / 16)^2, D) of the stem."""
         pictures = pictures.repeat(1, self.patch_channels // pictures.shape[1], 1, 1)
-        return self.stem(self.patch_embed(pictures).permute(0, 2, 3, 1)).flatten(1, 2)
+        cells = self.patch_embed(pictures).permute(0, 2, 3, 1)
+        run = block_runner(self.with_cp and self.training)
+        for step in self.stem:
+            cells = run(step, cells)
+        return cells.flatten(1, 2)
 
     def _target_embedding(self, boxes: Tensor) -> Tensor:
         """Boxes (B, T, 4) to (B, T, h^2, D): fore- and background by the target's share."""
@@ -241,6 +251,7 @@ class FastITPN(BaseModule):
     def forward(self, template: Tensor, search: Tensor, **context) -> Tensor:
         """Pictures, and what else :meth:`embed` takes, to the map of search features (B, D, n, n)."""
         tokens = self.embed(template, search, **context)
+        run = block_runner(self.with_cp and self.training)
         for block in self.blocks:
-            tokens = block(tokens)
+            tokens = run(block, tokens)
         return self.search_tokens(self.norm(tokens))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from srtrack.registry import MODELS
 
 from .candidate_elimination import CandidateElimination
+from .checkpointing import block_runner
 
 
 @MODELS.register_module()
@@ -41,6 +42,8 @@ class OneStreamViT(BaseModule):
             search tokens, as DropTrack does (Wu et al., "DropMAE", CVPR 2023).
         candidate_elimination (dict, optional): Arguments of :class:`CandidateElimination`. Search
             tokens that the template attends least to are dropped on the way. Default: all stay.
+        with_cp (bool): Checkpoint activations in training: blocks are run again in the backward pass
+            instead of keeping what it needs.
         init_cfg (dict, optional): MMEngine's initialisation config.
     """
 
@@ -57,6 +60,7 @@ class OneStreamViT(BaseModule):
         drop_path_rate: float = 0.0,
         temporal_embed: bool = False,
         candidate_elimination: dict | None = None,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
@@ -69,6 +73,7 @@ class OneStreamViT(BaseModule):
             raise ValueError(f'drop_path_rate={drop_path_rate} is not in [0, 1)')
         self.template_size = template_size
         self.search_size = search_size
+        self.with_cp = with_cp
         self.in_channels = in_channels
         self.embed_dims = embed_dims
         self.search_grid = search_size // patch_size
@@ -126,9 +131,10 @@ class OneStreamViT(BaseModule):
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
         """Pictures (B, C, h, h) and (B, C, H, H) to the map of search features (B, D, n, n)."""
         tokens = self.embed(template, search)
+        run = block_runner(self.with_cp and self.training)
         if self.elimination is None:
             for block in self.blocks:
-                tokens = block(tokens)
+                tokens = run(block, tokens)
             return self.search_tokens(self.norm(tokens))
-        tokens, kept = self.elimination(self.blocks, tokens)
+        tokens, kept = self.elimination(self.blocks, tokens, run)
         return self.search_tokens(self.elimination.restore(self.norm(tokens), kept))

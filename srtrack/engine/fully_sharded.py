@@ -1,0 +1,168 @@
+"""A model whose parameters are sharded over processes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+
+import torch
+import torch.distributed
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+from torch import Tensor, nn
+
+from srtrack.registry import MODEL_WRAPPERS
+
+from .distributed import mean_over_ranks
+
+_CONTAINERS = (nn.ModuleList, nn.ModuleDict)
+
+
+@MODEL_WRAPPERS.register_module()
+class FullyShardedModel(nn.Module):
+    """A model whose parameters are sharded over processes by torch's ``fully_shard`` (ZeRO-3).
+
+    Modules that make a unit are gathered when they are called and let go afterwards; what belongs
+    to no unit is gathered for the whole forward pass. Names of parameters stay those of ``module``,
+    and so do the sensitivities of :class:`SensitivityOptimWrapper`: ranks are those of one process.
+
+    In eval mode every process holds all parameters, so that processes may evaluate different
+    numbers of frames. While gradients are accumulated, each backward pass reduces them.
+
+    Args:
+        module (nn.Module): The model, the same in all processes; it is sharded in place.
+        units (str, optional): Regular expression, matched with whole module names: these are the
+            units. Only modules that are called may be one: with candidate elimination, or a PEFT
+            backbone, which look into their blocks, set ``'none'``. Default: the items of the
+            outermost ``ModuleList`` and ``ModuleDict``, which transformers keep their blocks in.
+        shard_size (int, optional): Processes that share one copy of the parameters, such as those
+            of a node; copies are kept equal as in data parallelism. Default: all.
+
+    Raises:
+        ValueError: ``shard_size`` does not divide the number of processes.
+        RuntimeError: torch is older than 2.6, or there is no process group.
+    """
+
+    def __init__(self, module: nn.Module, units: str | None = None, shard_size: int | None = None):
+        super().__init__()
+        fully_shard = _fully_shard()
+        mesh = _mesh(shard_size)
+        # A deep copy that keeps no weights: a sharded model cannot be copied any more.
+        weightless = {
+            id(p): nn.Parameter(torch.empty_like(p, device='meta'), p.requires_grad)
+            for p in module.parameters()
+        }
+        self._skeleton = (copy.deepcopy(module, weightless),)  # in a tuple: it is no submodule
+        self._units = _named_units(module, units) if units else list(_list_items(module))
+        for unit in self._units:
+            fully_shard(unit, mesh=mesh)
+        fully_shard(module, mesh=mesh)
+        if mesh.device_type == 'cpu' and hasattr(module, 'set_force_sum_reduction_for_comms'):
+            for unit in (*self._units, module):
+                unit.set_force_sum_reduction_for_comms(True)  # gloo of torch 2.8 has no mean
+        for each in module.modules():
+            each._register_load_state_dict_pre_hook(_shard_own_weights, with_module=True)
+        self.module = module
+
+    def forward(self, *args, **kwargs):
+        """Call the model."""
+        return self.module(*args, **kwargs)
+
+    def train_step(self, data, optim_wrapper) -> dict:
+        """See :meth:`mmengine.model.BaseModel.train_step`; returns means over the processes."""
+        return mean_over_ranks(self.module.train_step(data, optim_wrapper))
+
+    def val_step(self, data) -> list:
+        """See :meth:`mmengine.model.BaseModel.val_step`."""
+        return self.module.val_step(data)
+
+    def test_step(self, data) -> list:
+        """See :meth:`mmengine.model.BaseModel.test_step`."""
+        return self.module.test_step(data)
+
+    def train(self, mode: bool = True) -> FullyShardedModel:
+        """Set the mode, in all processes: sharded in training, whole in evaluation."""
+        super().train(mode)
+        for unit in (*self._units, self.module):
+            unit.set_reshard_after_forward(mode, recurse=False)
+            if mode:
+                unit.reshard()
+            else:
+                unit.unshard()
+        return self
+
+    def unsharded(self) -> nn.Module:
+        """A copy of the model with all of its weights, in every process; all have to ask for it."""
+        state = {
+            name: value.full_tensor() if is_sharded(value) else value
+            for name, value in self.module.state_dict().items()
+        }
+        model = copy.deepcopy(self._skeleton[0])
+        model.load_state_dict(state, assign=True)
+        return model.train(self.module.training)
+
+
+def _fully_shard():
+    try:
+        from torch.distributed.fsdp import fully_shard
+    except ImportError:
+        raise RuntimeError(
+            f'fully_shard needs torch 2.6, this is {torch.__version__}: train with DDPStrategy'
+        ) from None
+    if not torch.distributed.is_initialized():
+        raise RuntimeError(
+            'sharding needs processes: bash tools/dist_train.sh CONFIG NUM_PROCESSES'
+        )
+    return fully_shard
+
+
+def _mesh(shard_size: int | None):
+    """All processes in a row; or a table of them, whose rows hold one copy each."""
+    device, world_size = get_device(), get_world_size()
+    if shard_size in (None, world_size):
+        return torch.distributed.init_device_mesh(device, (world_size,))
+    if world_size % shard_size:
+        raise ValueError(f'shard_size={shard_size} does not divide {world_size} processes')
+    return torch.distributed.init_device_mesh(
+        device, (world_size // shard_size, shard_size), mesh_dim_names=('replicate', 'shard')
+    )
+
+
+def _named_units(module: nn.Module, pattern: str) -> list[nn.Module]:
+    """Modules of matching names, inner before outer ones, as ``fully_shard`` asks for."""
+    found = [each for name, each in module.named_modules() if name and re.fullmatch(pattern, name)]
+    return found[::-1]
+
+
+def _list_items(module: nn.Module) -> Iterator[nn.Module]:
+    for child in module.children():
+        if isinstance(child, _CONTAINERS):
+            items = child.children()
+            yield from (each for each in items if any(True for _ in each.parameters()))
+        else:
+            yield from _list_items(child)
+
+
+def is_sharded(value) -> bool:
+    """Whether a value is a tensor of which each process holds a part."""
+    return hasattr(value, 'full_tensor')
+
+
+def shard_like(value, like: Tensor):
+    """A whole tensor of the shape of a sharded one as its shards; anything else as it is."""
+    from torch.distributed.tensor import distribute_tensor
+
+    if not (is_sharded(like) and torch.is_tensor(value)) or is_sharded(value):
+        return value
+    if value.shape != like.shape:  # a counter; or a misfit, which is the loader's to name
+        return value
+    mesh = like.device_mesh
+    return distribute_tensor(value.to(mesh.device_type), mesh, like.placements)
+
+
+def _shard_own_weights(module: nn.Module, state_dict: dict, prefix: str, *_) -> None:
+    """Before a module loads: let whole tensors be shards where its parameters are."""
+    for name, param in module._parameters.items():
+        if prefix + name in state_dict:
+            state_dict[prefix + name] = shard_like(state_dict[prefix + name], param)

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Memory of a training step, with and without activation checkpointing: nothing is computed.
+
+For each config: parameters, and for one sample what forward and backward pass hold at their peak, in
+bfloat16 autocast with fused attention. --cfg-options makes other sizes. The last line of the output
+is the table as JSON, in bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.apis.training_memory import training_memory
+from srtrack.evaluation.table import format_table
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_config_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    rows = {}
+    for with_cp in (False, True):
+        config = load_config(args.config, args.cfg_options)
+        config.model.backbone.with_cp = with_cp
+        rows['with_cp' if with_cp else 'plain'] = training_memory(config)._asdict()
+    header = ['GiB', *rows['plain']]
+    cells = [
+        [name, *(f'{value / 2**30:.2f}' for value in row.values())] for name, row in rows.items()
+    ]
+    print(format_table(header, cells))
+    print(json.dumps(dict(config=Path(args.config).stem, **rows)))
+
+
+if __name__ == '__main__':
+    run_command(main)
