@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 import srtrack.datasets
 import srtrack.engine  # noqa: F401
+from srtrack.events import PICTURES
 from srtrack.registry import DATASETS, MODELS
 from srtrack.structures import TrackDataSample
 
@@ -127,9 +129,28 @@ def test_event_representations():
         (representation,) = {stream.representation for stream in streams}
         assert representation == name.partition('_')[2].replace('-', '_')
         drawn.add(representation)
-    from srtrack.events import PICTURES
-
     assert drawn == set(PICTURES)
+
+
+@pytest.mark.parametrize('representation', PICTURES)
+def test_event_representations_without_a_data_set(representation, monkeypatch):
+    """A step of the tiny tracker on pairs whose event pictures are drawn from rendered events."""
+    tiny = dict(monkeypatch=monkeypatch, TRACKER='tiny', DATASET='synthetic-rgbe-raw')
+    config = read(FOLDER / f'table10_{representation.replace("_", "-")}.py', **tiny)
+    for loader in (config.val_dataloader, config.test_dataloader):
+        assert loader.dataset.source.aux_stream == dict(representation=representation)
+    (source,) = config.train_dataloader.dataset.sources
+    source.num_sequences = 1
+    pairs = DATASETS.build(config.train_dataloader.dataset)
+    assert pairs.sources[0].aux_stream['representation'] == representation
+    model = MODELS.build(config.model).train()
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    before = [p.clone() for p in model.parameters()]
+    data = model.data_preprocessor(pseudo_collate([pairs[0], pairs[1]]), training=True)
+    loss, _ = model.parse_losses(model(**data, mode='loss'))
+    wrapper.update_params(loss)
+    assert torch.isfinite(loss)
+    assert any(not torch.equal(new, old) for new, old in zip(model.parameters(), before))
 
 
 def shrink(config: Config) -> Config:

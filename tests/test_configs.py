@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
@@ -95,20 +95,21 @@ def shrink(config: Config) -> Config:
     backbone = config.model.backbone
     branch = backbone.get('branch', backbone)
     branch.update(embed_dims=32, num_heads=2, template_size=32, search_size=64, drop_path_rate=0.0)
-    config.model.head.update(in_channels=32, channels=16)
+    config.model.head.update(in_channels=32, channels=64)  # few would leave dead ReLUs to luck
     return config
 
 
-@pytest.mark.parametrize('name', [
-    f'configs/{folder}{tracker}_lasher.py'
-    for folder in ('one_stream/', 'srtrack/srtrack_')
-    for tracker in ('ostrack-b384', 'droptrack-b384', 'sutrack-b384')
-])  # fmt: skip
+@pytest.mark.parametrize('name', CONFIGS)
 def test_tracker_takes_a_step(name):
     config = shrink(read(name))
+    take_a_step(*(json.dumps(config[part].to_dict()) for part in ('model', 'optim_wrapper')))
+
+
+@cache  # the configs of a tracker differ in their data
+def take_a_step(model: str, optim_wrapper: str) -> None:
     torch.manual_seed(0)
-    model = MODELS.build(config.model).train()
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    model = MODELS.build(json.loads(model)).train()
+    wrapper = build_optim_wrapper(model, ConfigDict(json.loads(optim_wrapper)))
     before = {n: p.clone() for n, p in model.named_parameters()}
     channels = model.backbone.in_channels
     inputs = dict(
@@ -120,8 +121,10 @@ def test_tracker_takes_a_step(name):
     wrapper.update_params(loss)
     assert torch.isfinite(loss)
     for parameter_name, parameter in model.named_parameters():
-        moved = not torch.equal(parameter, before[parameter_name])
-        assert moved == parameter.requires_grad, parameter_name
+        old = before[parameter_name]
+        moved = not torch.equal(parameter, old)
+        # Zeros without a gradient (of a feature that the ReLU behind has cut) do not even decay.
+        assert moved == parameter.requires_grad or not (moved or old.any()), parameter_name
 
 
 def test_layerwise_learning_rates_are_those_of_the_public_code():

@@ -4,7 +4,8 @@
 The configs of configs/ablations inherit from configs/srtrack/srtrack_TRACKER_DATASET.py, with both
 names taken from the environment (SRTRACK_TRACKER, SRTRACK_DATASET); --tracker and --datasets set
 them. --tiny tries the same with the tiny tracker on the embedded benchmark, without any download.
-What is finished is kept: a list that was interrupted, or grew, goes on where it was.
+What is finished is kept: a list that was interrupted, or grew, goes on where it was. A run that
+fails leaves its row to the next call, and the others go on.
 
     python tools/ablate.py configs/ablations/table4_*.py --datasets fe108 depthtrack lasher \\
         --load-from ostrack:OSTrack_ep0300.pth.tar
@@ -22,15 +23,19 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 
-from srtrack.apis.cli import add_launcher_arguments, load_config, run_command
+from srtrack.apis.cli import add_launcher_arguments, load_config
 from srtrack.apis.configs import config_root
 from srtrack.apis.experiment import score, train
+from srtrack.command import describe_error, run_command
 from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.models.pretrained import check_checkpoint
 
 PRETRAIN = 'one_stream/tiny_synthetic-source.py'
 TINY = dict(tracker='tiny', datasets=['synthetic-rgbt'])
+#: Settings that no score depends on.
+_WHERE_AND_HOW = ('work_dir', 'launcher')
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,6 +63,10 @@ def parse_args() -> argparse.Namespace:
     if args.tiny:
         args.tracker = args.tracker or TINY['tracker']
         args.datasets = args.datasets or TINY['datasets']
+    for name in ('configs', 'datasets'):
+        given = getattr(args, name) or []
+        if len(set(given)) < len(given):
+            parser.error(f'{max(given, key=given.count)} is twice among the {name}')
     return args
 
 
@@ -95,17 +104,42 @@ def pretrained_start(args: argparse.Namespace) -> str | None:
     return str(checkpoint if checkpoint.is_file() else train(config, 'pre-training', resume=True))
 
 
+def finished_scores(config: Config, folder: Path, checkpoint: str | None) -> dict | None:
+    """What an earlier call has measured with these settings; None if it did not come so far.
+
+    Raises:
+        ValueError: The run in this folder was begun with other settings.
+    """
+    settings = {k: v for k, v in config.to_dict().items() if k not in _WHERE_AND_HOW}
+    settings = json.loads(json.dumps(dict(settings, load_from=checkpoint), default=str))
+    note, result = folder / 'settings.json', folder / 'scores.json'
+    if note.is_file():
+        former = json.loads(note.read_text())
+        differing = {k for k in {*former, *settings} if former.get(k) != settings.get(k)}
+        if differing:
+            raise ValueError(
+                f'{folder} was begun with another {", ".join(sorted(differing))}: give another '
+                f'--work-dir, or delete {folder} to begin it again'
+            )
+    else:
+        _write(note, settings)
+    return json.loads(result.read_text()) if result.is_file() else None
+
+
 def train_and_test(config: Config, folder: Path, start: str | None, title: str) -> dict[str, float]:
     """Measures of one run by name; read from its file where there is one.
 
     Raises:
-        ValueError: The config is for testing alone, and there is nothing to test.
+        ValueError: The config is for testing alone, and there is nothing to test; or the folder
+            holds another run.
     """
-    result = folder / 'scores.json'
-    if result.is_file():
-        return json.loads(result.read_text())
-    config.work_dir = str(folder)
     checkpoint = start or config.get('load_from')
+    # All processes do what the first one has found: their disks, or their moments, may differ.
+    found = [finished_scores(config, folder, checkpoint) if is_main_process() else None]
+    broadcast_object_list(found)
+    if found[0] is not None:
+        return found[0]
+    config.work_dir = str(folder)
     if config.get('train_cfg') is not None:
         tuning = config.copy()
         tuning.load_from = checkpoint
@@ -114,10 +148,15 @@ def train_and_test(config: Config, folder: Path, start: str | None, title: str) 
         raise ValueError(f'{config.filename} tests without training: give --load-from CHECKPOINT')
     scores = score(config, checkpoint, folder / 'results', f'{title}, test')
     if is_main_process():
-        partial = result.with_suffix('.partial')
-        partial.write_text(json.dumps(scores, indent=1) + '\n')
-        os.replace(partial, result)
+        _write(folder / 'scores.json', scores)
     return scores
+
+
+def _write(path: Path, content) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps(content, indent=1) + '\n')
+    os.replace(partial, path)
 
 
 def table(runs: list[dict]) -> str:
@@ -127,6 +166,8 @@ def table(runs: list[dict]) -> str:
     for run in runs:
         cells = rows.setdefault(run['config'], {})
         cells.update({(run['dataset'], m): f'{100 * v:.1f}' for m, v in run['scores'].items()})
+        if 'error' in run:
+            cells.update((column, 'failed') for column in columns if column[0] == run['dataset'])
     heads = ['config', *(' '.join(column) for column in columns)]
     lines = [f'| {" | ".join(heads)} |', '|---' * len(heads) + '|']
     for name, cells in rows.items():
@@ -146,8 +187,12 @@ def main() -> None:
     todo = [(path, dataset) for path in args.configs for dataset in args.datasets or [None]]
     for path, dataset in todo:  # all that is wrong with the list, before the first day of training
         read_row(path, args.tracker, dataset, args.cfg_options)
+    if args.load_from:
+        check_checkpoint(args.load_from)
     if args.launcher != 'none':
         init_cpu_process_group()
+        if not is_distributed():
+            init_dist(args.launcher)  # the runner would, but who is first is asked before
     start = pretrained_start(args)
     runs = []
     for number, (path, dataset) in enumerate(todo, start=1):
@@ -158,13 +203,23 @@ def main() -> None:
         if is_main_process():
             print(f'[{number}/{len(todo)}] {name}, {dataset}', flush=True)
         folder = args.work_dir / (args.tracker or 'default') / dataset / name
-        scores = train_and_test(config, folder, start, name)
-        runs.append(dict(config=name, dataset=dataset, scores=scores))
+        run = dict(config=name, dataset=dataset, scores={})
+        runs.append(run)
+        try:
+            run['scores'] = train_and_test(config, folder, start, name)
+        except Exception as error:
+            run['error'] = describe_error(error)
+            print(f'  {name}, {dataset} failed: {run["error"]}', flush=True)
         if is_main_process():
             write_outputs(args.work_dir, runs)
+        if 'error' in run and args.launcher != 'none':
+            break  # the other processes may wait for this one in the midst of that run
     if is_main_process():
         print(f'\n{table(runs)}\n')
-        print(json.dumps(dict(out=str(args.work_dir / 'ablation.json'), runs=runs)))
+        print(json.dumps(dict(out=str(args.work_dir / 'ablation.json'), runs=runs)), flush=True)
+    failed = [f'{run["config"]} on {run["dataset"]}' for run in runs if 'error' in run]
+    if failed:
+        raise RuntimeError(f'{len(failed)} of {len(todo)} runs failed: {", ".join(failed)}')
 
 
 if __name__ == '__main__':

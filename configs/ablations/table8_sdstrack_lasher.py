@@ -12,3 +12,7 @@ _base_ = [
 train_cfg = dict(max_epochs=40)
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'backbone.norm': dict(lr_mult=0.1)}))
 param_scheduler = []
+# Candidate elimination sets in as in their training:
+default_hooks = dict(
+    elimination_warmup=dict(type='EliminationWarmupHook', start_epoch=4, warmup_epochs=16)
+)

@@ -8,7 +8,11 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw_full.py',
 ]
-# Its authors' epochs and learning rates; they train on LasHeR, DepthTrack and VisEvent together.
+# Its authors' epochs and learning rates; table8_untrack_joint.py has their three data sets, too.
 train_cfg = dict(max_epochs=80)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[48], gamma=0.1)]
+# Candidate elimination sets in as in their training:
+default_hooks = dict(
+    elimination_warmup=dict(type='EliminationWarmupHook', start_epoch=4, warmup_epochs=16)
+)

@@ -1,6 +1,21 @@
 """The few functions that a user calls from Python."""
 
-from .configs import find_config
-from .inference import Tracker, init_model, init_tracker
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .configs import find_config
+    from .inference import Tracker, init_model, init_tracker
 
 __all__ = ['Tracker', 'find_config', 'init_model', 'init_tracker']
+
+
+def __getattr__(name: str):
+    # Finding a config, or a tool's --help, does not wait for the models.
+    if name not in __all__:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(
+        import_module('.configs' if name == 'find_config' else '.inference', __name__), name
+    )

@@ -76,6 +76,8 @@ def _problems(node, path: str) -> Iterator[str]:
             yield from (
                 _unknown(f'{path}.{key}', key, path, known) for key in node if key not in known
             )
+        if not path and isinstance(node.get('log_level'), str):
+            yield from _check_level(node['log_level'])
         if path == 'train_cfg':
             yield from _check_lengths(node, path)
     items = node.items() if isinstance(node, Mapping) else enumerate(node)
@@ -110,6 +112,12 @@ def _check_lengths(node: Mapping, path: str) -> Iterator[str]:
         value = node.get(key)
         if isinstance(value, (int, float)) and value < 1:
             yield f'{path}.{key}={value!r} has to be at least 1'
+
+
+def _check_level(level: str) -> Iterator[str]:
+    known = ('CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG')
+    if level not in known:
+        yield f'log_level={level!r} is none of {", ".join(known)}'
 
 
 def _check_type(value, types: set[str], where: str, owner: str) -> Iterator[str]:

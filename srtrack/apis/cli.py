@@ -1,20 +1,21 @@
-"""What the command-line tools share: overrides, and errors that fit on a line."""
+"""What the command-line tools share: arguments, and how a config is read."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-import traceback
 from pathlib import Path
-from typing import Callable
 
 from mmengine.config import Config, DictAction
 from mmengine.utils import import_modules_from_strings
 
+from srtrack.command import run_command
+
 from .check_config import check_config
 from .configs import read_config
 
+__all__ = [
+    'add_config_arguments', 'add_launcher_arguments', 'load_config', 'named_paths', 'run_command',
+]  # fmt: skip
 #: Default hooks of MMEngine's runner, which it leaves out where they are None.
 MMENGINE_HOOKS = {
     'runtime_info',
@@ -24,8 +25,6 @@ MMENGINE_HOOKS = {
     'param_scheduler',
     'checkpoint',
 }
-#: Errors that the language raises where a value was not expected.
-_UNWORDED = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, NameError)
 #: Keys of MMEngine's runner that a config may leave out and ``--cfg-options`` may still set.
 RUNNER_KEYS = {
     'activation_checkpointing',
@@ -52,11 +51,21 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=_Overrides,
         default={},
         metavar='KEY=VALUE',
         help='override settings of the config, such as optim_wrapper.optimizer.lr=1e-5',
     )
+
+
+class _Overrides(DictAction):
+    """MMEngine's ``KEY=VALUE`` arguments; one without a value is named instead of failing to unpack."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for value in values:
+            if not value.partition('=')[0].strip() or '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE, got {value!r}')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,47 +129,3 @@ def named_paths(argument: str, pairs: list[str]) -> dict[str, str]:
             raise ValueError(f'{argument} has two of {name}')
         named[name] = path
     return named
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Run a tool; an error becomes one line on stderr and exit status 1.
-
-    ``SRTRACK_TRACEBACK=1`` in the environment shows the traceback as well.
-    """
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        try:
-            _report(error)
-        except RuntimeError as cause:  # of the error: PyTorch notices a dead worker at any moment
-            _report(cause)
-        sys.exit(1)
-
-
-def _report(error: Exception) -> None:
-    if os.environ.get('SRTRACK_TRACEBACK') == '1':
-        traceback.print_exception(type(error), error, error.__traceback__)
-    print(f'error: {describe_error(error)}', file=sys.stderr)
-
-
-def describe_error(error: Exception) -> str:
-    """An error in one line; one that nobody has worded for users comes with its type and place."""
-    # A KeyError's text is the repr of its argument.
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    message = ' '.join(text.split())
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    if isinstance(error, (ConnectionError, EOFError)) and 'multiprocessing' in frame.filename:
-        message = f'DataLoader worker is gone: {message or type(error).__name__}'
-    if message.startswith('DataLoader worker'):
-        message = message.rstrip('.') + (
-            '. A process that loads data was ended from outside, most often for want of memory: '
-            'lower num_workers or batch_size and go on with --resume'
-        )
-    worded = frame.line.startswith(('raise', 'assert')) and message
-    if worded or not isinstance(error, _UNWORDED):
-        return message or type(error).__name__
-    place = f'{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}'
-    name = type(error).__name__
-    return f'{name} at {place}: {message} (SRTRACK_TRACEBACK=1 shows the way there)'

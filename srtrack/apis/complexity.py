@@ -22,7 +22,9 @@ class Flops(NamedTuple):
     """Floating-point operations of a forward pass, 2 for each multiply-accumulate.
 
     Attributes:
-        layers (int): Of Linear and Conv layers alone: what ``thop`` counts, and the paper gives.
+        layers (int): Of Linear and Conv layers alone: what ``thop`` counts but for the norms, and
+            the paper gives. In SUTrack's public code ``thop`` sees no projections to queries, keys
+            and values, see docs/reproduce.md.
         total (int): Of all matrix products and convolutions, those of attention included.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,6 +10,8 @@ from mmengine.config import Config
 import srtrack
 
 _PREFIX = 'srtrack::'
+#: What MMEngine reads.
+_SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 
 
 def find_config(path: str | Path) -> str:
@@ -47,15 +50,34 @@ def read_config(config: str | Path | Config) -> Config:
     if isinstance(config, Config):
         return config
     path = find_config(config)
+    if Path(path).suffix not in _SUFFIXES:
+        raise ValueError(f'{path} is no config: its name has to end in {", ".join(_SUFFIXES)}')
     try:
         content = Config.fromfile(path)
     except SyntaxError as error:
         raise ValueError(
             f'{path}, or a file that it inherits, is not Python: line {error.lineno}: {error.msg}'
         ) from None
-    if 'model' not in content:
-        raise ValueError(f'{path} is no config of a tracker: it has no model')
+    except RecursionError:
+        raise ValueError(f'{path}, or a file that it inherits, inherits itself by _base_') from None
+    except (Exception, SystemExit) as error:  # whatever the statements in it do
+        raise ValueError(
+            f'{path} cannot be read, or a file of its _base_: {type(error).__name__}: {error}'
+            f'{_line(error)}'
+        ) from error
+    if not isinstance(content.get('model'), dict):
+        raise ValueError(f'{path} is no config of a tracker: it has no model=dict(...)')
     return content
+
+
+def _line(error: BaseException) -> str:
+    """Where in a config an error comes from, if it does: MMEngine runs the files one by one."""
+    places = [
+        f' (line {frame.lineno})'
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.name == '<module>' and frame.filename.endswith(_SUFFIXES)
+    ]
+    return places[-1] if places else ''
 
 
 def config_root() -> Path:

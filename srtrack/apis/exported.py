@@ -83,6 +83,7 @@ def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> Non
     Raises:
         ValueError: There is no such format.
         ImportError: A package is missing.
+        OSError: The file cannot be written.
     """
     if file_format not in BACKENDS:
         raise ValueError(f'format {file_format!r}: there are {", ".join(BACKENDS)}')
@@ -90,7 +91,10 @@ def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     program = export_program(model)
     if file_format == 'torch':
-        torch.export.save(program, path)
+        try:
+            torch.export.save(program, path)
+        except RuntimeError as error:  # of PyTorch, which does not tell the file
+            raise OSError(f'cannot write {path}: {error}') from error
         return
     _need('onnxscript')
     size = sum(p.numel() * p.element_size() for p in model.parameters())

@@ -33,6 +33,7 @@ class LasHeR(SequenceDataset):
     default_layout = dict(
         rgb='visible',
         aux='infrared',
+        aux_kind='thermal',
         boxes=('visible.txt', 'init.txt', 'infrared.txt'),
         length_policy='shortest',
     )
@@ -69,6 +70,7 @@ class RGBT234(SequenceDataset):
     default_layout = dict(
         rgb='visible',
         aux='infrared',
+        aux_kind='thermal',
         boxes='visible.txt',
         aux_boxes='infrared.txt',
         length_policy='shortest',
@@ -89,6 +91,7 @@ class DepthTrack(SequenceDataset):
     default_layout = dict(
         rgb='color',
         aux='depth',
+        aux_kind='depth',
         aux_loader=dict(type='srtrack.DecodeDepth'),
         length_policy='shortest',
     )
@@ -117,6 +120,7 @@ class VOTRGBD2022(SequenceDataset):
     default_layout = dict(
         rgb='color',
         aux='depth',
+        aux_kind='depth',
         aux_loader=dict(type='srtrack.DecodeDepth'),
         length_policy='shortest',
     )
@@ -135,6 +139,7 @@ class VisEvent(SequenceDataset):
     default_layout = dict(
         rgb='vis_imgs',
         aux='event_imgs',
+        aux_kind='event',
         presence=dict(file='absent_label.txt', present=1),
         length_policy='shortest',
     )
@@ -162,6 +167,7 @@ class COESOT(SequenceDataset):
     default_layout = dict(
         rgb='{name}_aps',
         aux='{name}_dvs',
+        aux_kind='event',
         presence=dict(file='absent.txt', present=1),
         length_policy='shortest',
     )
@@ -188,7 +194,11 @@ class FE108(SequenceDataset):
 
     name = 'FE108'
     default_layout = dict(
-        rgb='img', aux='evimg', boxes='groundtruth_rect.txt', length_policy='shortest'
+        rgb='img',
+        aux='evimg',
+        aux_kind='event',
+        boxes='groundtruth_rect.txt',
+        length_policy='shortest',
     )
     splits = dict(
         train=Split(('train',), ('eotb_train_split.txt', 'train_list.txt')),

@@ -43,6 +43,7 @@ class FolderSequence(Sequence):
         self.name = name
         self.layout = layout
         self.modalities = tuple(layout.modalities)
+        self.aux_kind = layout.aux_kind
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, 'index_cache': None}

@@ -13,7 +13,6 @@ import os
 import re
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterable
 from typing import Callable, NamedTuple
 
@@ -141,7 +140,7 @@ class IndexCache:
                 return _unpack(arrays)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a garbled archive raises almost anything
             print_log(
                 f'{self.path} cannot be read ({error}); the data set is indexed anew',
                 'current',

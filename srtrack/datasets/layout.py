@@ -35,6 +35,8 @@ class Layout:
             or a list of them that all have to say so. Default: a target with a box is visible.
         annotation_stride: Boxes and flags are those of every n-th frame; the others have none.
         modalities: Streams to read.
+        aux_kind: What the auxiliary frames show, for models that treat ``'thermal'``, ``'depth'``
+            and ``'event'`` differently (UnTrack).
         aux_loader: Config of the loader of auxiliary frames, see
             :class:`~srtrack.datasets.transforms.DecodePicture`.
         aux_stream: Config of the stream that draws auxiliary frames from a recording, see
@@ -61,6 +63,7 @@ class Layout:
     presence: Mapping | list[Mapping] | None = None
     annotation_stride: int = 1
     modalities: tuple[str, ...] = MODALITIES
+    aux_kind: str | None = None
     aux_loader: Mapping | None = None
     aux_stream: Mapping | None = None
     length_policy: str = 'strict'

@@ -31,12 +31,15 @@ class Sequence(ABC):
             none. Where the target is absent a box may also have no area.
         present (ndarray): (T,) bool, whether the target is visible and has a box with area.
         modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
+        aux_kind (str | None): What the auxiliary pictures show: ``'thermal'``, ``'depth'``,
+            ``'event'`` or another name; None where nobody has said so.
     """
 
     name: str
     boxes: np.ndarray
     present: np.ndarray
     modalities: tuple[str, ...] = MODALITIES
+    aux_kind: str | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -150,7 +150,8 @@ class SequenceDataset:
         except FileNotFoundError as error:
             if optional:
                 return self.data_root, None
-            own = f' (or {", ".join(self.splits)})' if split not in self.splits else ''
+            known = split in self.splits or not self.splits
+            own = '' if known else f' (or {", ".join(self.splits)})'
             raise FileNotFoundError(
                 f'{self.name}: {error}; name another split{own}, or the folder of the sequences '
                 'as data_root without split'

@@ -11,6 +11,8 @@ class TrackDataSample(BaseDataElement):
     Meta information (strings and integers):
 
     - ``sequence`` (str) and ``dataset`` (str): where the frame comes from.
+    - ``aux_kind`` (str | None): what the auxiliary picture shows, see
+      :class:`~srtrack.datasets.Sequence`.
     - ``frame_index`` (int) and ``num_frames`` (int): position in the sequence, from 0; testing only.
     - ``init`` (bool): whether the tracker starts from ``gt_box`` here; true once in a sequence.
     - ``image_size`` (tuple[int, int]): width and height of the full frame in pixels; testing only.

@@ -120,6 +120,8 @@ def add_legend(ax: Axes, entries: Mapping[str, tuple], *, below: bool = False, *
     else:
         figure = ax.get_figure()
         columns = max(1, min(4, _LEGEND_CHARACTERS // (longest + 6)))
+        if len(labels) == 4 and columns == 3:
+            columns = 2  # nothing is left over
         rows = -(-len(labels) // columns)
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, height + 0.1 + 0.19 * rows)

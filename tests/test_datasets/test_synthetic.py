@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from srtrack.datasets.crops import crop, target_window
 from srtrack.datasets.sequence import Window
 from srtrack.datasets.synthetic import DOMAINS, FRAME, FRAME_SIZE, Region, SyntheticDataset
+from srtrack.datasets.synthetic.event_camera import FRAME_PERIOD, render_recording
 from srtrack.datasets.synthetic.render import (
     DEPTH_RANGE,
     EVENT_FLOOR,
@@ -27,6 +28,7 @@ from srtrack.datasets.synthetic.render import (
     render_rgb,
 )
 from srtrack.datasets.synthetic.sampling import build_scene
+from srtrack.events import PICTURES, draw
 from srtrack.registry import DATASETS
 
 BOTH = ('rgb', 'aux')
@@ -213,6 +215,71 @@ def test_events_follow_the_definition():
         compared, fired = compared + agree.size, fired + (expected > 0).sum()
         assert agree.mean() > 0.999
     assert 0.02 < fired / compared < 0.8
+
+
+def test_recorded_events_follow_the_definition():
+    most = []
+    for scene in map(_silent, _scenes('rgbe', 4)):
+        x, y = np.clip(scene.outline_boxes[10, :2], 0, (280, 200)).astype(int).tolist()
+        region = Region(x, y, 40, 40)
+        events = render_recording(scene, 10, region)
+        assert (np.diff(events.t) >= 0).all()
+        assert events.t[0] >= 9 * FRAME_PERIOD and events.t[-1] < 10 * FRAME_PERIOD
+        latest = np.zeros((40, 40), int)
+        latest[events.y, events.x] = np.where(events.p, 1, 2)  # later events overwrite earlier ones
+        np.testing.assert_array_equal(latest, render_polarities(scene, 10, region))
+        # As many as thresholds lie between what a pixel remembers at the start and at the end.
+        signed = np.zeros((40, 40))
+        np.add.at(signed, (events.y, events.x), np.where(events.p, 1, -1))
+        first, last = (render_luminance(scene, t, region) / 255 for t in (9, 10))
+        moved = np.log(EVENT_FLOOR + last) - np.log(EVENT_FLOOR + first)
+        rest = np.abs(moved / scene.event_sensor.threshold - signed)
+        assert (rest < 1 + 1e-4).all()
+        most.append(np.abs(signed).max())
+    assert max(most) > 2
+
+
+def test_spurious_events_are_of_both_kinds_and_rare():
+    scene = _scenes('rgbe')[1]
+    sensor = scene.event_sensor._replace(noise=np.full(len(scene), 0.02), threshold=100.0)
+    events = render_recording(replace(scene, event_sensor=sensor), 10, FRAME)
+    assert len(events) == pytest.approx(0.02 * FRAME.width * FRAME.height, rel=0.2)
+    assert 0.4 < events.p.mean() < 0.6
+    assert len(set(zip(events.x.tolist(), events.y.tolist()))) == len(events)
+    quarters = np.histogram(events.t - 9 * FRAME_PERIOD, 4, (0, FRAME_PERIOD))[0]
+    assert quarters.min() > len(events) / 8
+
+
+@pytest.mark.parametrize('representation', PICTURES)
+def test_pictures_of_raw_events(representation):
+    sequence = _dataset('rgbe', aux_stream=dict(representation=representation))[1]
+    window = Window(150.0, 120.0, 120.0)
+    frame, crops = sequence.read(12), sequence.read_crop(12, window, 120)
+    different = (crops['aux'] != crop(frame['aux'], window, 120)).mean()
+    assert different < 0.01
+    events = render_recording(build_scene(sequence.key), 12, FRAME)
+    interval = (11 * FRAME_PERIOD, 12 * FRAME_PERIOD)
+    np.testing.assert_array_equal(
+        frame['aux'], draw(events, representation=representation, interval=interval)
+    )
+    assert len(np.unique(frame['aux'].reshape(-1, 3), axis=0)) > 2
+
+
+def test_settings_of_raw_events_are_checked():
+    stream = dict(representation='event_count', settings=dict(saturation=1))
+    picture = _dataset('rgbe', aux_stream=stream)[1].read(12)['aux']
+    assert set(np.unique(picture)) == {0, 255}
+    with pytest.raises(ValueError, match="representation='voxels' is not one of"):
+        _dataset('rgbe', aux_stream=dict(representation='voxels'))
+    with pytest.raises(ValueError, match="domain='rgbt' is not 'rgbe'"):
+        _dataset('rgbt', aux_stream={})
+
+
+@pytest.mark.parametrize('domain', DOMAINS)
+def test_sequences_may_be_short(domain):
+    for length in (1, 2, 3, 4, 6):
+        for sequence in (_dataset(domain, num_frames=length)[i] for i in range(8)):
+            assert len(sequence.boxes) == length and np.isfinite(sequence.boxes[0]).all()
 
 
 def test_events_need_motion_but_no_light():

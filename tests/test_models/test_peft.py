@@ -113,8 +113,16 @@ def test_sdstrack_equals_its_definition():
     def bottleneck(adapter, x):
         return adapter.fc2(F.gelu(adapter.fc1(x)))
 
+    def attention(layer, x, mask):
+        queries, keys, values = (
+            part.unflatten(2, (layer.num_heads, -1)).transpose(1, 2)
+            for part in layer.qkv(x).chunk(3, dim=2)
+        )
+        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        return layer.proj(attended.transpose(1, 2).flatten(2))
+
     def adapted(block, adapters, x, mask=None):
-        attended = block.attn(block.norm1(x), attn_mask=mask)
+        attended = attention(block.attn, block.norm1(x), mask)
         x = x + attended + bottleneck(adapters.attn, attended)
         normed = block.norm2(x)
         return x + block.mlp(normed) + 0.5 * bottleneck(adapters.mlp, normed)
@@ -419,7 +427,7 @@ def read(name):
 
 def shrunk(name):
     config = read(name)
-    config.model.backbone.update(VIT, drop_path_rate=0.1)
+    config.model.backbone.update(VIT, drop_path_rate=1e-4)  # so rarely that every block is seen
     config.model.head.update(in_channels=64, channels=16)
     torch.manual_seed(0)
     return config, MODELS.build(config.model)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from srtrack.apis import init_model
+from srtrack.models.pretrained import sha256
 
 SMALL = {
     'train_dataloader.batch_size': 2,
@@ -33,39 +36,106 @@ def tool(repo_root, monkeypatch):
     return module
 
 
-def test_table_of_a_list_that_grows(tool, repo_root, tmp_path, monkeypatch, capsys):
-    start = tmp_path / 'start.pth'
-    one_stream = repo_root / 'configs/one_stream/tiny_synthetic-source.py'
-    torch.save(init_model(str(one_stream)).state_dict(), start)
-    rows = [
+@pytest.fixture
+def rows(repo_root):
+    return [
         str(repo_root / f'configs/ablations/{name}.py')
         for name in ('table4_a_zero-shot', 'table4_b_full-fine-tuning')
     ]
 
-    def ablate(configs, *arguments):
-        options = [f'{key}={value}' for key, value in SMALL.items()]
-        command = ['ablate.py', *configs, '--tiny', '--load-from', str(start)]
-        command += ['--work-dir', str(tmp_path / 'out'), *arguments, '--cfg-options', *options]
-        monkeypatch.setattr('sys.argv', command)
-        tool.main()
-        return json.loads(capsys.readouterr().out.splitlines()[-1])['runs']
 
+@pytest.fixture
+def arguments(repo_root, tmp_path):
+    """Of the tool, but for the list of configs."""
+    start = tmp_path / 'start.pth'
+    one_stream = repo_root / 'configs/one_stream/tiny_synthetic-source.py'
+    torch.save(init_model(str(one_stream)).state_dict(), start)
+    options = [f'{key}={value}' for key, value in SMALL.items()]
+    place = ['--load-from', str(start), '--work-dir', str(tmp_path / 'out')]
+    return ['--tiny', *place, '--cfg-options', *options]
+
+
+@pytest.fixture
+def ablate(tool, arguments, monkeypatch, capsys):
+    """Runs the tool on configs, with settings besides, and returns the JSON that it prints."""
+
+    def run(configs, *more):
+        monkeypatch.setattr('sys.argv', ['ablate.py', *configs, *arguments, *more])
+        try:
+            tool.main()
+        finally:
+            run.output = capsys.readouterr().out
+        return json.loads(run.output.splitlines()[-1])['runs']
+
+    return run
+
+
+def test_table_of_a_list_that_grows(tool, ablate, rows, tmp_path, monkeypatch):
     (zero_shot,) = ablate(rows[:1])
     trained = []
     original = tool.train
     monkeypatch.setattr(
         tool, 'train', lambda config, *a, **k: trained.append(config) or original(config, *a, **k)
     )
-    runs = ablate(rows, '--datasets', 'synthetic-rgbt')
+    runs = ablate(rows)
     assert runs[0] == zero_shot
     assert [run['config'] for run in runs] == ['table4_a_zero-shot', 'table4_b_full-fine-tuning']
-    assert len(trained) == 1 and trained[0].load_from == str(start)
+    assert len(trained) == 1 and trained[0].load_from == str(tmp_path / 'start.pth')
     assert ablate(rows) == runs and len(trained) == 1, 'finished runs are kept'
+
+    with pytest.raises(RuntimeError, match=r'1 of 1 runs failed: table4_b.* on synthetic-rgbt'):
+        ablate(rows[1:], 'optim_wrapper.optimizer.lr=1')
+    assert 'was begun with another optim_wrapper: give another --work-dir' in ablate.output
+    ablate(rows)
 
     lines = (tmp_path / 'out/ablation.md').read_text().splitlines()
     assert lines[0] == '| config | synthetic-rgbt SR | synthetic-rgbt PR | synthetic-rgbt NPR |'
     assert lines[2].startswith(f'| table4_a_zero-shot | {100 * zero_shot["scores"]["SR"]:.1f} | ')
     assert json.loads((tmp_path / 'out/ablation.json').read_text()) == runs
+
+
+def test_a_failed_run_leaves_the_others(ablate, rows, tmp_path):
+    broken = tmp_path / 'broken.py'
+    fusion = 'model = dict(backbone=dict(fusion_indices=(99,)))'
+    broken.write_text(f'_base_ = {rows[1]!r}\n{fusion}\n')
+    with pytest.raises(RuntimeError, match='1 of 2 runs failed: broken on synthetic-rgbt'):
+        ablate([str(broken), rows[0]])
+    *_, first, second, _, last = ablate.output.splitlines()
+    assert first == '| broken | failed | failed | failed |'
+    assert second.startswith('| table4_a_zero-shot | ')
+    failed, finished = json.loads(last)['runs']
+    assert failed['error'].startswith('fusion_indices holds 99')
+    assert set(finished['scores']) == {'SR', 'PR', 'NPR'}
+
+
+def test_two_processes(ablate, arguments, repo_root, tmp_path, one_core):
+    row, one_batch = (
+        f'{repo_root}/configs/ablations/table4_c_prior.py',
+        'custom_hooks.0.num_batches=1',
+    )
+    launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    command = [repo_root / 'tools/ablate.py', row, '--launcher', 'pytorch', *arguments, one_batch]
+    process = subprocess.run(
+        [*launch, '--nproc_per_node', '2', *command],
+        cwd=tmp_path, env=one_core, check=True, timeout=600, capture_output=True, text=True,
+    )  # fmt: skip
+    # The launcher mixes what its processes print, and one of them prints alone.
+    (printed,) = [line for line in process.stdout.splitlines() if line.startswith('{"out"')]
+    runs = json.loads(printed)['runs']
+    assert [run['config'] for run in runs] == ['table4_c_prior']
+    assert ablate([row], one_batch) == runs, 'a single process finds what two have finished'
+
+    start = str(tmp_path / 'start.pth')
+    folder = tmp_path / 'out/tiny/synthetic-rgbt/table4_c_prior'
+    prior = json.loads((folder / 'prior_sensitivity.json').read_text())
+    assert prior['checkpoint'] == dict(path=start, sha256=sha256(start))
+    logs = [log.read_text() for log in sorted(folder.glob('*/*.log'))]
+    assert f'{start}: SHA-256 {sha256(start)}' in logs[0]
+
+
+def test_no_config_comes_twice(ablate, rows):
+    with pytest.raises(SystemExit):
+        ablate([*rows, rows[0]])
 
 
 def test_columns_of_several_data_sets(tool):

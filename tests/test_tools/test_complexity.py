@@ -7,7 +7,12 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from srtrack.apis.complexity import build_on_meta, count_flops, count_parameters
+from srtrack.apis.complexity import (
+    build_on_meta,
+    count_flops,
+    count_parameters,
+    network_inputs,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,45 @@ def test_table_12(repo_root, model, millions, layers, total):
     assert count_parameters(tracker)['layers'] / 1e6 == pytest.approx(millions, abs=0.005)
     assert flops.layers / 1e9 == pytest.approx(layers, abs=0.06)
     assert flops.total / 1e9 == pytest.approx(total, abs=0.06)
+
+
+def as_thop_sees_it(network: nn.Module, inputs: dict) -> tuple[float, float]:
+    """Operations in G and parameters in M of SUTrack's network, by thop's rules.
+
+    An element of a norm counts as four multiply-accumulates; projections that are applied by
+    ``F.linear`` do not count.
+    """
+    operations = parameters = 0
+    unseen = ('q_proj', 'k_proj', 'v_proj')
+
+    def add(module, pictures, output):
+        nonlocal operations
+        of_element = 4 if isinstance(module, norms) else module.weight[0].numel()
+        operations += 2 * output.numel() * of_element
+
+    norms = (nn.LayerNorm, nn.BatchNorm2d)
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, *norms)) and not name.endswith(unseen):
+            module.register_forward_hook(add)
+            parameters += sum(p.numel() for p in module.parameters())
+    with torch.no_grad():
+        network(**inputs)
+    return operations / 1e9, parameters / 1e6
+
+
+@pytest.mark.parametrize(
+    # Table XII: 65.29 M and 106.9 G (0.1 more with a token of text), 141.1 M and 243.7 G.
+    ('model', 'operations', 'millions'),
+    [('sutrack-b384', 106.7, 65.29), ('srtrack_sutrack-b384', 243.7, 141.11)],
+)
+def test_table_12_on_sutrack(repo_root, model, operations, millions):
+    config = Config.fromfile(repo_root / f'configs/_base_/models/{model}.py')
+    branch = config.model.backbone.get('branch', config.model.backbone)
+    branch.update(num_templates=1, text_token=False)
+    config.model.test_cfg.template_update = None
+    tracker = build_on_meta(config)
+    found = as_thop_sees_it(tracker.backbone, network_inputs(tracker))
+    assert found == (pytest.approx(operations, abs=0.05), pytest.approx(millions, abs=0.005))
 
 
 def test_counts_in_closed_form(repo_root):

@@ -38,6 +38,13 @@ TEMPLATES = dict(
     test_cfg=dict(template_update=dict(interval=2, threshold=0.0)),
 )
 
+ELIMINATION = dict(locations=(1,), keep_ratio=0.7)
+PROMPTED = dict(
+    type='PEFTTracker',
+    backbone=dict(BRANCH, type='ViPT', candidate_elimination=ELIMINATION),
+    head=HEAD,
+)
+
 
 def tracker_with_spread_maps(model: dict, folder):
     """A config, and a checkpoint whose scores differ from cell to cell."""
@@ -54,8 +61,12 @@ def tracker_with_spread_maps(model: dict, folder):
 
 @pytest.mark.parametrize(
     ('model', 'file_format', 'backend'),
-    [(DUAL, 'onnx', 'onnxruntime'), (TEMPLATES, 'torch', 'torch.export')],
-    ids=['dual-onnx', 'templates-torch'],
+    [
+        (DUAL, 'onnx', 'onnxruntime'),
+        (PROMPTED, 'onnx', 'onnxruntime'),
+        (TEMPLATES, 'torch', 'torch.export'),
+    ],
+    ids=['dual-onnx', 'elimination-onnx', 'templates-torch'],
 )
 def test_an_exported_tracker_is_the_eager_one(model, file_format, backend, tmp_path):
     if file_format == 'onnx':
@@ -107,10 +118,12 @@ def test_the_tool_compares_and_another_config_is_refused(repo_root, tmp_path, mo
     config, eager = tracker_with_spread_maps(
         dict(type='OneStreamTracker', backbone=BRANCH, head=HEAD), tmp_path
     )
+    key = 'model.backbone.candidate_elimination'
+    elimination = ['--cfg-options', f'{key}.keep_ratio=0.7', f'{key}.locations=[1]']
     config.dump(tmp_path / 'config.py')
     out = tmp_path / 'out/network.pt2'
     command = ['export.py', 'config.py', 'weights.pth', str(out), '--format', 'torch']
-    monkeypatch.setattr('sys.argv', command)
+    monkeypatch.setattr('sys.argv', command + elimination)
     monkeypatch.chdir(tmp_path)
     tool.main()
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from mmengine.registry import init_default_scope
 
 import srtrack.engine  # noqa: F401
@@ -67,6 +68,14 @@ def call(repo_root, work, monkeypatch, capsys):
     return run
 
 
+def record(method, calls):
+    def recorded(self, *args, **kwargs):
+        calls.append(args)
+        return method(self, *args, **kwargs)
+
+    return recorded
+
+
 def test_weight_distance(call, work):
     summary = call(
         'weight_distance', 'config.py', 'start.pth',
@@ -82,13 +91,24 @@ def test_weight_distance(call, work):
     assert (work / 'fig8.pdf').stat().st_size > 5000
 
 
-def test_weight_distance_curve(call, work):
+def test_weight_distance_curve(call, work, monkeypatch):
     for name, factor in (('fft', 1.0), ('ours', 0.2)):
         folder = work / name / '20260101_000000/vis_data'
         folder.mkdir(parents=True)
-        rows = [dict(iter=i, loss=1.0, sensitivity_weighted_distance=factor * i) for i in (1, 2)]
+        measured = {10: factor, 12: factor, 18: factor, 20: 2 * factor, 22: 2 * factor}
+        rows = [
+            dict(iter=i, loss=1.0, sensitivity_weighted_distance=distance)
+            for i, distance in measured.items()
+        ]
         (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, rows)))
+    drawn = []
+    monkeypatch.setattr(Axes, 'plot', record(Axes.plot, drawn))
     summary = call('weight_distance_curve', 'fft=fft', 'ours=ours', '--out', 'fig9')
+    # From the start, and no plateaus where the log repeats what was measured last.
+    assert [list(map(list, points)) for points in drawn] == [
+        [[0, 10, 20], [0.0, 1.0, 2.0]],
+        [[0, 10, 20], [0.0, 0.2, 0.4]],
+    ]
     assert summary['last'] == dict(fft=2.0, ours=0.4)
     assert (work / 'fig9.png').stat().st_size > 5000
 

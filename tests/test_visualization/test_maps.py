@@ -63,9 +63,9 @@ def test_missing_operations_are_nan():
 def test_prior_map_draws_the_grid_and_the_rest():
     scores = one_stream()
     fig = prior_map(scores)
-    grid, strip = (ax.collections[0].get_array() for ax in fig.axes[:2])
-    np.testing.assert_array_equal(grid, operation_grids(scores)[0][''].values)
-    np.testing.assert_array_equal(strip, [[scores['backbone.norm']]])
+    grid, strip = (ax.collections[0].get_array().ravel() for ax in fig.axes[:2])
+    np.testing.assert_array_equal(grid, operation_grids(scores)[0][''].values.ravel())
+    np.testing.assert_array_equal(strip, [scores['backbone.norm']])
     fig.draw_without_rendering()
 
 
@@ -85,7 +85,7 @@ def test_maps_draw_degenerate_scores(values, log):
     fig.draw_without_rendering()
     shown = fig.axes[0].collections[0].get_array()
     hidden = [not np.isfinite(v) or (log and v <= 0) for v in values]
-    np.testing.assert_array_equal(np.ma.getmaskarray(shown)[0], hidden)
+    np.testing.assert_array_equal(np.ma.getmaskarray(shown).ravel(), hidden)
 
 
 def test_empty_map_is_refused():

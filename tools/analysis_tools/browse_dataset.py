@@ -90,10 +90,12 @@ def main() -> None:
         )
     )
     bar = ProgressBar(args.num, file=sys.stderr)
-    for number in range(args.start, args.start + args.num):
-        visualizer.add_image('pair', draw_pair(dataset[number]), number)
-        bar.update()
-    print(file=sys.stderr)
+    try:
+        for number in range(args.start, args.start + args.num):
+            visualizer.add_image('pair', draw_pair(dataset[number]), number)
+            bar.update()
+    finally:
+        print(file=sys.stderr)  # an error, too, begins a line of its own
     visualizer.close()
     folders = [folder for folder, _, files in os.walk(args.out) if any('pair' in f for f in files)]
     print(

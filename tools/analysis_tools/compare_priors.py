@@ -107,6 +107,7 @@ def check_labels(labels: Sequence[str]) -> None:
 def main() -> None:
     args = parse_args()
     check_labels(args.estimators)
+    args.out.mkdir(parents=True, exist_ok=True)  # an error comes before the measuring
     config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'srtrack'))
     hook = hook_config(config)

@@ -2,9 +2,9 @@
 """Parameters, floating-point operations and frames per second of trackers (Table XII).
 
 Operations are 2 for each multiply-accumulate, of one frame: those of Linear and Conv layers alone,
-as thop counts and the paper gives them, and those of all matrix products. Both are counted without
-computing anything. --speed times the whole tracker, from full frames in memory to boxes, with
-random weights. The last line of the output is the table as JSON.
+as the paper gives them (for SUTrack's rows see docs/reproduce.md), and those of all matrix
+products. Both are counted without computing anything. --speed times the whole tracker, from full
+frames in memory to boxes, with random weights. The last line of the output is the table as JSON.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from srtrack.command import run_command
 from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
 from srtrack.evaluation.comparison import compare_trackers
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
@@ -266,8 +267,4 @@ def read_names(path: str) -> list[str]:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        sys.exit(1)
+    run_command(main)

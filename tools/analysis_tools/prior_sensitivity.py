@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -29,8 +30,23 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def check_output(path: str) -> None:
+    """Make sure that the result can be written, before the hours that it may take.
+
+    Raises:
+        OSError: The folder cannot be made or written to, or a folder is in the way.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'--out {path} is a folder, and has to be a file')
+    folder = os.path.dirname(os.path.realpath(path))
+    os.makedirs(folder, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f'--out {path}: nothing can be written to {folder}')
+
+
 def main() -> None:
     args = parse_args()
+    check_output(args.out)
     config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'srtrack'))
     hook = HOOKS.build(hook_config(config))

@@ -35,12 +35,27 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def measured(iterations: list[int], distances: list[float]) -> dict[str, list]:
+    """A curve through the start and each measured distance.
+
+    The log repeats a distance until the next one is measured (``interval`` of the hook).
+    """
+    curve = dict(iter=[0], distance=[0.0])
+    for iteration, distance in zip(iterations, distances):
+        if distance != curve['distance'][-1]:
+            curve['iter'].append(iteration)
+            curve['distance'].append(distance)
+    return curve
+
+
 def main() -> None:
     args = parse_args()
     runs = {}
     for name, work_dir in named_paths('NAME=WORK_DIR', args.runs).items():
         scalars = logged_scalars(work_dir, args.key)
-        runs[name] = dict(iter=scalars['iter'], distance=scalars[args.key])
+        curve = measured(scalars['iter'], scalars[args.key])
+        # A logarithmic axis has no place for the start.
+        runs[name] = {key: values[args.log :] for key, values in curve.items()}
     save_figure(distance_curves(runs, log=args.log, title=TITLES[args.key]), args.out)
     last = {name: run['distance'][-1] for name, run in runs.items()}
     print(json.dumps(dict(out=str(args.out), key=args.key, last=last)))

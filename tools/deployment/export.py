@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from srtrack.apis import init_model
-from srtrack.apis.cli import load_config, run_command
+from srtrack.apis.cli import add_config_arguments, load_config, run_command
 from srtrack.apis.exported import (
     BACKENDS,
     OUTPUTS,
@@ -29,7 +29,7 @@ from srtrack.apis.exported import (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', metavar='CONFIG', help='config file')
+    add_config_arguments(parser)
     parser.add_argument('checkpoint', metavar='CHECKPOINT', help='its weights')
     parser.add_argument('out', metavar='OUT', type=Path, help='such as tracker.onnx, tracker.pt2')
     parser.add_argument('--format', choices=BACKENDS, default='onnx', help='default: onnx')
@@ -49,7 +49,7 @@ def differences(model, run, batch_size: int) -> dict[str, float]:
 
 def main() -> None:
     args = parse_args()
-    model = init_model(load_config(args.config), args.checkpoint)
+    model = init_model(load_config(args.config, args.cfg_options), args.checkpoint)
     save_exported(model, args.out, args.format)
     run = load_exported(args.out, BACKENDS[args.format])
     found = {size: differences(model, run, size) for size in (1, 3)}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 
+from srtrack.events import check_representation
 from srtrack.registry import DATASETS
 
 from ..crops import crop
 from ..sequence import MODALITIES, Sequence, Window
+from .event_camera import render_representation
 from .render import (
     FRAME,
     Region,
@@ -37,6 +40,7 @@ _AUXILIARY = {
     'rgbd': render_depth,
     'rgbe': render_events,
 }
+_AUX_KINDS = dict(rgbt='thermal', rgbd='depth', rgbe='event')
 
 
 class SyntheticSequence(Sequence):
@@ -45,11 +49,19 @@ class SyntheticSequence(Sequence):
     Args:
         key (SceneKey): What the sequence is a pure function of.
         modalities (tuple[str, ...]): Which pictures :meth:`read` returns.
+        aux_stream (dict, optional): See :class:`SyntheticDataset`.
     """
 
-    def __init__(self, key: SceneKey, modalities: tuple[str, ...] = MODALITIES) -> None:
+    def __init__(
+        self,
+        key: SceneKey,
+        modalities: tuple[str, ...] = MODALITIES,
+        aux_stream: dict | None = None,
+    ) -> None:
         self.key = key
         self.modalities = modalities
+        self.aux_stream = aux_stream
+        self.aux_kind = _AUX_KINDS.get(key.domain)
         self.name = f'{key.domain}-{key.split}-{key.index:04d}'
 
     def __len__(self) -> int:
@@ -91,7 +103,10 @@ class SyntheticSequence(Sequence):
         if not 0 <= index < len(self):
             raise IndexError(f'sequence {self.name} has frames 0 to {len(self) - 1}, not {index}')
         scene = build_scene(self.key)
-        renderers = {'rgb': render_rgb, 'aux': _AUXILIARY[self.key.domain]}
+        auxiliary = _AUXILIARY[self.key.domain]
+        if self.aux_stream is not None:
+            auxiliary = partial(render_representation, **self.aux_stream)
+        renderers = {'rgb': render_rgb, 'aux': auxiliary}
         return {name: renderers[name](scene, index, region) for name in self.modalities}
 
 
@@ -113,6 +128,10 @@ class SyntheticDataset:
         modalities (sequence of str, optional): ('rgb',), ('aux',) or ('rgb', 'aux'). By default
             ('rgb',) for the source domain and both otherwise. The auxiliary picture of the source
             domain is the grey copy of RGB, so that a dual tracker can be tested for forgetting.
+        aux_stream (dict, optional): ``dict(representation=..., settings=...)``: draw the pictures
+            of 'rgbe' from raw events, as :class:`~srtrack.datasets.EventStream` does those of a
+            recording. By default they show the latest polarity, in colours that differ from
+            sequence to sequence.
 
     Raises:
         ValueError: An argument has a value that is not allowed; the message names both.
@@ -126,6 +145,7 @@ class SyntheticDataset:
         num_frames: int = 80,
         seed: int = 0,
         modalities: tuple[str, ...] | None = None,
+        aux_stream: dict | None = None,
     ) -> None:
         _check_choice('domain', domain, DOMAINS)
         _check_choice('split', split, SPLITS)
@@ -139,6 +159,7 @@ class SyntheticDataset:
         self.num_frames = _check_integer('num_frames', num_frames, 1)
         self.seed = _check_integer('seed', seed, 0)
         self.modalities = modalities
+        self.aux_stream = None if aux_stream is None else _check_stream(domain, **aux_stream)
         self.name = f'synthetic-{domain}-{split}'
 
     @property
@@ -161,7 +182,7 @@ class SyntheticDataset:
         if not 0 <= index < len(self):
             raise IndexError(f'{self.name} has sequences 0 to {len(self) - 1}, not {index}')
         key = SceneKey(self.seed, self.domain, self.split, index, self.num_frames)
-        return SyntheticSequence(key, self.modalities)
+        return SyntheticSequence(key, self.modalities, self.aux_stream)
 
 
 def _window_region(window: Window) -> Region | None:
@@ -173,6 +194,13 @@ def _window_region(window: Window) -> Region | None:
         math.ceil(window.center_x + half),
         math.ceil(window.center_y + half),
     )
+
+
+def _check_stream(domain, representation: str = 'color_polarity', settings: dict | None = None):
+    if domain != 'rgbe':
+        raise ValueError(f"aux_stream draws events: domain={domain!r} is not 'rgbe'")
+    check_representation(representation, settings or {})
+    return dict(representation=representation, settings=dict(settings or {}))
 
 
 def _check_choice(key, value, allowed):

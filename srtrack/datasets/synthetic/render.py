@@ -216,7 +216,10 @@ def render_depth(scene: Scene, index: int, region: Region):
     """The depth camera's picture of ``region`` in frame ``index``: (h, w, 3) uint8, JET colours.
 
     Benchmarks of RGB-D tracking are read this way: clipped, min-max scaled to 8 bit, coloured. The
-    minimum of a frame is the 0 of its holes, its maximum the range of the sensor.
+    minimum of a frame is the 0 of its holes, its maximum the range of the sensor. Colours are in RGB
+    order, near is blue; :class:`~srtrack.datasets.transforms.DecodeDepth` gives what public trackers
+    see, OpenCV's order, in which near is red. (JET mirrors itself, so that this inverts depth and
+    no more; the measured numbers of the docs are those of this order.)
     """
     levels = render_depth_levels(scene, index, region)
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
@@ -244,23 +247,39 @@ def render_polarities(scene: Scene, index: int, region: Region):
         ndarray: (h, w) uint8; 0 no event, 1 ON (brighter), 2 OFF (darker).
     """
     threshold = scene.event_sensor.threshold
+    latest = np.zeros((region.height, region.width), np.uint8)
+    for change in intensity_changes(scene, index, region):
+        latest[change >= threshold] = 1
+        latest[change <= -threshold] = 2
+    chance, rate = event_noise(scene, index, region)
+    latest[chance < rate] = 1
+    latest[chance < rate / 2] = 2
+    return latest
+
+
+def intensity_changes(scene: Scene, index: int, region: Region):
+    """How far the log intensity has moved from what each pixel remembers, sub-frame by sub-frame.
+
+    Yields (h, w) float32 at the :data:`EVENT_SUBFRAMES` instants from frame ``index - 1`` (not
+    included) to frame ``index``; the array is overwritten when the next one is asked for.
+    """
+    threshold = scene.event_sensor.threshold
     times = np.linspace(index - 1, index, EVENT_SUBFRAMES + 1)
     memory = cv2.LUT(render_luminance(scene, times[0], region), _LOG_INTENSITY)
-    latest = np.zeros(memory.shape, np.uint8)
     for time in times[1:]:
         change = cv2.LUT(render_luminance(scene, time, region), _LOG_INTENSITY)
         change -= memory
-        latest[change >= threshold] = 1
-        latest[change <= -threshold] = 2
+        yield change
         change /= threshold
         np.trunc(change, out=change)
         change *= threshold
         memory += change
-    chance = _noise(uniform_tile(), scene, index, region)
-    rate = scene.event_sensor.noise[index]
-    latest[chance < rate] = 1
-    latest[chance < rate / 2] = 2
-    return latest
+
+
+def event_noise(scene: Scene, index: int, region: Region):
+    """Spurious events before frame ``index``: a number in [0, 1) for each pixel, (h, w), and the
+    rate below which the pixel fires; OFF below half of it, ON above."""
+    return _noise(uniform_tile(), scene, index, region), scene.event_sensor.noise[index]
 
 
 def render_events(scene: Scene, index: int, region: Region):

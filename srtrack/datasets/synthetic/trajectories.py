@@ -65,6 +65,6 @@ def travel_speed(rng: np.random.Generator, times, cruise: float, burst: float, n
     """
     speed = cruise * np.maximum(1 + 0.7 * smooth_noise(rng, times, 30), 0)
     for _ in range(num_bursts):
-        start = rng.uniform(times[0] + 4, times[-1])
+        start = rng.uniform(min(times[0] + 4, times[-1]), times[-1])
         speed = speed + burst * ramp(times, start, start + rng.uniform(2, 4), 1.0)
     return np.minimum(speed, burst)

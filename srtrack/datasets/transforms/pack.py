@@ -20,7 +20,8 @@ class PackPair(BaseTransform):
     Returns ``dict(inputs=dict(template, search), data_samples)``: crops as uint8 tensors (C, h, h)
     and (C, H, H), modalities stacked in the order of
     :data:`~srtrack.datasets.sequence.MODALITIES`, and a
-    :class:`~srtrack.structures.TrackDataSample` with ``gt_box``, ``sequence`` and ``dataset``.
+    :class:`~srtrack.structures.TrackDataSample` with ``gt_box``, ``sequence``, ``dataset`` and
+    ``aux_kind``.
 
     Args:
         template_box: Whether ``inputs`` gets the target's box in the template as well, for
@@ -41,7 +42,11 @@ class PackPair(BaseTransform):
             box = box_to_crop(results['template_box'], results['template_window'], size)
             inputs['template_box'] = torch.from_numpy(box * size / (size - 1)).float()
         sample = TrackDataSample(
-            metainfo=dict(sequence=results['sequence'].name, dataset=results['dataset']),
+            metainfo=dict(
+                sequence=results['sequence'].name,
+                dataset=results['dataset'],
+                aux_kind=results['sequence'].aux_kind,
+            ),
             gt_box=torch.from_numpy(results['gt_box']).float(),
         )
         return dict(inputs=inputs, data_samples=sample)
@@ -54,9 +59,9 @@ class PackFrame(BaseTransform):
     Returns ``dict(inputs=dict(frame), data_samples)``: the frame as an uint8 tensor (H, W, C),
     modalities stacked along the channels, and a :class:`~srtrack.structures.TrackDataSample` with
     ``gt_box``, ``gt_present`` (and ``gt_box_aux`` where the auxiliary modality has boxes of its
-    own), and as meta information ``sequence``, ``dataset``, ``image_size`` (width, height),
-    ``frame_index``, ``num_frames`` and ``init``, whether the tracker is to be initialised with
-    ``gt_box`` here.
+    own), and as meta information ``sequence``, ``dataset``, ``aux_kind``, ``image_size`` (width,
+    height), ``frame_index``, ``num_frames`` and ``init``, whether the tracker is to be initialised
+    with ``gt_box`` here.
     """
 
     def transform(self, results: dict) -> dict:
@@ -67,6 +72,7 @@ class PackFrame(BaseTransform):
             metainfo=dict(
                 sequence=sequence.name,
                 dataset=results['dataset'],
+                aux_kind=sequence.aux_kind,
                 image_size=(frame.shape[1], frame.shape[0]),
                 frame_index=index,
                 num_frames=len(sequence),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from srtrack.models.backbones import CandidateElimination, OneStreamViT
+from srtrack.models.backbones import OneStreamViT
 
 
 def init_linear(module: nn.Module) -> None:
@@ -34,14 +34,6 @@ class AdaptedViT(OneStreamViT):
         self.num_tokens = self.num_template + self.num_search
         self._pretrained = frozenset(self.state_dict())
         self._vit = {k: v for k, v in vit.items() if k not in ('candidate_elimination', 'init_cfg')}
-        if self.elimination is not None:
-            # The pre-trained tracker goes through its blocks in one go; here prompts come between.
-            self._eliminate_in = CandidateElimination(
-                self.num_template,
-                self.num_search,
-                locations=(0,),
-                keep_ratio=self.elimination.keep_ratio,
-            )
         self._register_load_state_dict_pre_hook(self._keep_added)
 
     def source_backbone(self) -> OneStreamViT:
@@ -85,10 +77,9 @@ class AdaptedViT(OneStreamViT):
 
     def _run(self, index: int, block, tokens: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Block ``index`` on tokens of which the search part has the positions ``kept``."""
-        if self.elimination is None or index not in self.elimination.locations:
+        if self.elimination is None:
             return block(tokens), kept
-        tokens, best = self._eliminate_in([block], tokens)
-        return tokens, kept.gather(1, best)
+        return self.elimination.run(index, block, tokens, kept)
 
     def _restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
         """All tokens (B, N, D); zeros for those that were dropped."""

@@ -167,8 +167,8 @@ class UnTrack(PromptedViT):
     in the public code: not from zero, as in LoRA.
 
     Args:
-        modality (str): Auxiliary modality where a batch does not tell it: ``'depth'``,
-            ``'thermal'`` or ``'event'``. The public code reads it off a third picture.
+        modality (str): Auxiliary modality where the data (``aux_kind`` of a sample) do not tell it:
+            ``'depth'``, ``'thermal'`` or ``'event'``. The public code reads it off a third picture.
         attention_rank (int): Rank of the maps beside the attention.
         embedding_rank (int): Rank of :class:`SharedEmbedding`.
         prompt_rank (int): Rank of :class:`FusionBlock`.
@@ -207,6 +207,22 @@ class UnTrack(PromptedViT):
         )
         init_linear(self.prompt_embedding)
         init_linear(self.prompt_blocks)
+
+    def modality_codes(self, kinds: list[str | None]) -> Tensor:
+        """What the auxiliary pictures of B samples show, None for the default, as codes (B,).
+
+        Raises:
+            ValueError: One is none of :data:`MODALITY_CODES`.
+        """
+        kinds = [kind or self.modality for kind in kinds]
+        for kind in kinds:
+            if kind not in MODALITY_CODES:
+                raise ValueError(
+                    f'aux_kind={kind!r} of the data is none of {", ".join(MODALITY_CODES)}, '
+                    'which UnTrack tells apart'
+                )
+        codes = [MODALITY_CODES[kind] for kind in kinds]
+        return torch.tensor(codes, device=self.pos_embed_x.device)
 
     def _prompt_inputs(
         self, template: Tensor, search: Tensor, modality: Tensor | None = None

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .conversion import convert
 from .families import FAMILIES
-from .reading import CheckpointError, read_foreign_checkpoint, sha256
+from .reading import CheckpointError, read_foreign_checkpoint, sha256, unreadable
 
 
 def split_source(source: str) -> tuple[str | None, str]:
@@ -82,7 +82,7 @@ def check_checkpoint(source: str) -> dict | None:
         mmap = zipfile.is_zipfile(source)  # then nothing but the index is read
         return torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
     except Exception as error:
-        raise CheckpointError(_unreadable(source, error)) from error
+        raise CheckpointError(unreadable(source, error)) from error
 
 
 def _download(url: str) -> dict:
@@ -92,7 +92,7 @@ def _download(url: str) -> dict:
             url, map_location='meta', progress=False, weights_only=True
         )
     except Exception as error:
-        raise CheckpointError(_unreadable(url, error)) from error
+        raise CheckpointError(unreadable(url, error)) from error
 
 
 def _check_sums(path: str) -> None:
@@ -103,16 +103,11 @@ def _check_sums(path: str) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except Exception as error:
-        raise CheckpointError(_unreadable(path, error)) from error
+        raise CheckpointError(unreadable(path, error)) from error
     if damaged is not None:
         raise CheckpointError(
             f'{path} is damaged: the checksum of {damaged} in it is wrong; copy or train it again'
         )
-
-
-def _unreadable(source: str, error: Exception) -> str:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f'{source} is not a checkpoint that can be read: {reason}'
 
 
 def read_checkpoint(source: str) -> dict[str, Tensor]:

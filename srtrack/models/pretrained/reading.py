@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickletools
+import re
 import tarfile
 import zipfile
 from collections import OrderedDict
@@ -47,12 +48,28 @@ def read_foreign_checkpoint(path: str, map_location='cpu') -> dict[str, Tensor]:
     except CheckpointError:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f'{path} is not a checkpoint that can be read: {reason}') from error
+        raise CheckpointError(unreadable(path, error)) from error
     state_dict = content.get('net', content) if isinstance(content, dict) else None
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
         raise CheckpointError(f"{path} holds no state dict, neither as entry 'net' nor by itself")
     return dict(state_dict)
+
+
+def unreadable(source: str, error: Exception) -> str:
+    """What to tell of a file that PyTorch cannot load.
+
+    PyTorch's own text begins with the advice to switch the protection against code in it off.
+    """
+    text = str(error).strip() or type(error).__name__
+    reason, foreign = text.splitlines()[0], re.search(r'GLOBAL (\S+)', text)
+    if foreign:
+        reason = (
+            f'it holds {foreign[1]}, and only tensors are loaded. A checkpoint of another project takes '
+            'the prefix of its family, such as ostrack:FILE'
+        )
+    elif reason.startswith('Weights only load failed') or isinstance(error, (EOFError, ValueError)):
+        reason = 'it is cut off, garbled, or no file of PyTorch'
+    return f'{source} is not a checkpoint that can be read: {reason}'
 
 
 def _foreign_names(path: str) -> list[str]:

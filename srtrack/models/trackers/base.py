@@ -44,7 +44,8 @@ class BaseTracker(BaseModel):
     Args:
         backbone (dict | nn.Module): Maps (template, search) to search features; has
             ``template_size``, ``search_size`` and ``in_channels``. One with ``num_templates`` > 1
-            takes as many templates; one with ``uses_template_box`` takes the target's box in them.
+            takes as many templates; one with ``uses_template_box`` takes the target's box in them;
+            one with ``modality_codes`` takes what this makes of the samples' ``aux_kind``.
         head (dict | nn.Module): See :class:`CenterHead`.
         frozen (Sequence[str]): Regular expressions, matched from the start of parameter names.
             Parameters that match any of them are not trained, and modules of which all parameters
@@ -151,7 +152,8 @@ class BaseTracker(BaseModel):
         if mode not in ('tensor', 'loss'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
         self._check_inputs(inputs)
-        feature = self.backbone(**inputs)
+        kinds = [sample.get('aux_kind') for sample in data_samples or ()]
+        feature = self.backbone(**{**self._modality(kinds), **inputs})
         if mode == 'loss':
             targets = torch.stack([sample.gt_box for sample in data_samples])
             return self.head.loss(feature, targets)
@@ -176,6 +178,7 @@ class BaseTracker(BaseModel):
             if sample.init:
                 start = time.perf_counter()
                 self._states[key] = self.initialize(_as_array(frame), sample.gt_box)
+                self._states[key].aux_kind = sample.get('aux_kind')
                 sample.pred_time = time.perf_counter() - start
                 sample.pred_box, sample.pred_score = np.array(sample.gt_box, dtype=float), 1.0
             elif key in self._states:
@@ -250,7 +253,12 @@ class BaseTracker(BaseModel):
         if getattr(self.backbone, 'uses_template_box', False):
             boxes = torch.stack([state.template_boxes for state in states])
             inputs['template_box'] = boxes.squeeze(1)
-        return inputs
+        return {**inputs, **self._modality([state.aux_kind for state in states])}
+
+    def _modality(self, kinds: list[str | None]) -> dict[str, Tensor]:
+        """The kinds of auxiliary pictures as the backbone's argument, if it has one for them."""
+        codes = getattr(self.backbone, 'modality_codes', None)
+        return dict(modality=codes(kinds)) if codes and kinds else {}
 
     def _damp_size(self, found: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """``found`` (x, y, w, h) with its centre kept and its size drawn towards ``previous``."""

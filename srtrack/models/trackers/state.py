@@ -19,9 +19,11 @@ class TrackState:
             :func:`srtrack.models.trackers.templates.template_box`.
         box (ndarray): (4,) float64 latest x, y, w, h in pixels of the full frame.
         age (int): Frames tracked since the target was given.
+        aux_kind (str | None): What the auxiliary pictures show, where it is known.
     """
 
     templates: Tensor
     template_boxes: Tensor
     box: np.ndarray
     age: int = 0
+    aux_kind: str | None = None
