@@ -146,7 +146,7 @@ def region_to_box(region) -> tuple[float, float, float, float]:
     if isinstance(region, list) and array.ndim == 2 and array.shape[1] == 2 and len(array) > 2:
         corners = array.astype(np.float64)
         low, high = corners.min(axis=0), corners.max(axis=0)
-    elif array.ndim == 2 and array.any():
+    elif isinstance(region, np.ndarray) and array.ndim == 2 and array.any():
         rows, columns = np.nonzero(array)
         low = np.array([columns.min(), rows.min()], dtype=np.float64)
         high = np.array([columns.max() + 1.0, rows.max() + 1.0])
@@ -179,6 +179,8 @@ class _FrameReader:
         """The pictures of a frame, (H, W, 3) uint8 each."""
         if isinstance(frame, dict):
             return [self._from_array(frame, channel) for channel in self.channels]
+        if not isinstance(frame, (str, Path)):
+            raise ValueError(f'a frame is a file or a dict of arrays by channel, not {frame!r}')
         return [self._from_file(Path(frame), channel) for channel in self.channels]
 
     def _from_array(self, frame: dict, channel: str) -> np.ndarray:

@@ -149,11 +149,22 @@ def complete_sequences(folder: str | os.PathLike) -> set[str]:
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a file that appears whole or not at all, however the process ends.
 
+    Devices and pipes, such as ``/dev/stdout``, are written to as they are; behind a symbolic link,
+    the file it names is replaced.
+
     Raises:
         OSError: It cannot be written; the message names it.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    if _is_device(path):
+        with open(path, 'a', encoding='utf-8') as file:  # 'w' would cut off a redirected output
+            file.write(text)
+        return
+    path = path.resolve()
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    except OSError as error:
+        raise OSError(f'cannot write {path}: {error.strerror}') from error
     try:
         with os.fdopen(handle, 'w', encoding='utf-8', newline='\n') as file:
             file.write(text)
@@ -167,6 +178,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         if isinstance(error, OSError):  # of which a full disk does not tell the file
             raise OSError(f'cannot write {path}: {error}') from error
         raise
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or a name in ``/dev`` for what is open already."""
+    names = path.parent in (Path('/dev'), Path('/dev/fd')) and path.is_symlink()
+    return names or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def _malformed(path, rows: list[list[str]], columns: int) -> str:

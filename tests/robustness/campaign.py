@@ -12,11 +12,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from srtrack.apis.cli import run_command
+from srtrack.command import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 #: ``SRTRACK_ROBUSTNESS=full`` runs many more cases of each kind; see docs/reliability.md.
 FULL = os.environ.get('SRTRACK_ROBUSTNESS') == 'full'
+#: ``SRTRACK_ROBUSTNESS_SEED=7`` mutates in another way.
+SEED = int(os.environ.get('SRTRACK_ROBUSTNESS_SEED', 0))
+#: The two good ends of a case.
+REFUSED, WENT_ON = 'clear error', 'correct continuation'
 SEQUENCES, LENGTH = ('ant', 'bee', 'cow'), 6
 WIDTH, HEIGHT = 48, 40
 
@@ -27,8 +31,26 @@ def cases(default: int, full: int) -> range:
 
 
 def generator(kind: str, case: int) -> np.random.Generator:
-    """The random numbers of a case, the same in every run."""
-    return np.random.default_rng([case, *kind.encode()])
+    """The random numbers of a case, the same in every run with the same seed."""
+    return np.random.default_rng([SEED, case, *kind.encode()])
+
+
+class _Ending:
+    """How the case that runs now has ended; a test that does not tell fails (see conftest.py)."""
+
+    of_case: str | None = None
+
+
+def ended(how: str) -> None:
+    """Tell how the case has ended: :data:`REFUSED` or :data:`WENT_ON`. The last call counts."""
+    assert how in (REFUSED, WENT_ON), how
+    _Ending.of_case = how
+
+
+def take_ending() -> str | None:
+    """What was told since the last call."""
+    how, _Ending.of_case = _Ending.of_case, None
+    return how
 
 
 def draw_picture(rng: np.random.Generator, channels: int = 3) -> np.ndarray:
@@ -111,12 +133,17 @@ def write_config(path: Path, data: Path, extra: str = '') -> Path:
     return path
 
 
-def load_tool(name: str):
-    """The module of ``tools/<name>``."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem + '_tool', ROOT / 'tools' / name)
-    module = importlib.util.module_from_spec(spec)
+def load_file(path: Path):
+    """The module in a file that is in no package."""
+    spec = importlib.util.spec_from_file_location(f'{path.stem}_of_{path.parent.name}', path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def load_tool(name: str):
+    """The module of ``tools/<name>``."""
+    return load_file(ROOT / 'tools' / name)
 
 
 def run_tool(name: str, *arguments) -> tuple[int, str, str]:
@@ -136,10 +163,15 @@ def run_tool(name: str, *arguments) -> tuple[int, str, str]:
 
 
 def assert_one_clear_line(stderr: str, *names: str) -> str:
-    """The last line is the error, it names what is broken, and no traceback comes with it."""
+    """The last line is the error, it names what is broken, and no traceback comes with it.
+
+    It is none that Python raised where it met a value that nobody had thought of.
+    """
     lines = [line for line in stderr.splitlines() if line.strip()]
     assert lines and lines[-1].startswith('error: '), stderr[-2000:]
     assert 'Traceback' not in stderr, stderr[-2000:]
+    assert 'SRTRACK_TRACEBACK' not in lines[-1], lines[-1]
     for name in names:
         assert name in lines[-1], (name, lines[-1])
+    ended(REFUSED)
     return lines[-1]

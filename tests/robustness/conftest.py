@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+from collections import Counter
+from pathlib import Path
 
 import pytest
-from campaign import write_config, write_dataset
+from campaign import FULL, SEED, take_ending, write_config, write_dataset
+from interruptions import evaluate, results_of, train
 from mmengine.runner import Runner
 
 from srtrack.apis.cli import load_config
 
+HERE = Path(__file__).parent
 #: Seconds after which an in-process case counts as a hang.
 TIME_LIMIT = 120
 
@@ -28,6 +34,37 @@ def no_hang():
     signal.alarm(0)
     for each, handler in handlers:
         signal.signal(each, handler)
+
+
+_REPORTS: dict[str, list] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note how each case has ended; one that does not tell is no check, and fails."""
+    report = yield
+    if call.when != 'call' or item.path.parent != HERE:
+        return report
+    how = take_ending()
+    if report.passed and how is None:
+        report.outcome, report.longrepr = 'failed', f'{item.nodeid} does not tell how it has ended'
+    if not report.skipped:
+        kind = (item.path.stem[len('test_') :], item.originalname[len('test_') :])
+        entry = (how if report.passed else 'finding', report.duration)
+        _REPORTS.setdefault('/'.join(kind), []).append(entry)
+    return report
+
+
+def pytest_sessionfinish():
+    """Leave the counts in the file that SRTRACK_ROBUSTNESS_SUMMARY names; see summary.py."""
+    path = os.environ.get('SRTRACK_ROBUSTNESS_SUMMARY')
+    if path and _REPORTS:
+        kinds = {
+            kind: dict(Counter(how for how, _ in entries), seconds=sum(s for _, s in entries))
+            for kind, entries in _REPORTS.items()
+        }
+        content = dict(seed=SEED, full=FULL, kinds=kinds)
+        Path(path).write_text(json.dumps(content, indent=1) + '\n')
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +98,21 @@ def config_file(sound, tmp_path_factory):
 @pytest.fixture
 def config(config_file):
     return load_config(config_file)
+
+
+@pytest.fixture(scope='session')
+def whole(config_file, tmp_path_factory):
+    """Folder of a training run that nobody disturbs."""
+    folder = tmp_path_factory.mktemp('whole')
+    how = train(folder, config_file)
+    assert how.status == 0, how.output[-2000:]
+    return folder
+
+
+@pytest.fixture(scope='session')
+def tested(whole, config_file, tmp_path_factory):
+    """An evaluation that nobody disturbs: its numbers and its result files."""
+    folder = tmp_path_factory.mktemp('tested')
+    how = evaluate(folder, config_file, whole)
+    assert how.status == 0, how.output[-2000:]
+    return json.loads(how.last_line), results_of(folder)

@@ -12,14 +12,17 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from campaign import ROOT, load_tool
+import torch
+from campaign import ROOT, WENT_ON, ended, load_tool
+from mmengine.logging import MMLogger
 
-from srtrack.apis.cli import run_command
+from srtrack.command import run_command
 
 #: Seconds after which a run counts as a hang.
 TIME_LIMIT = 200
@@ -59,6 +62,10 @@ class Event(NamedTuple):
     def happen(self) -> None:
         if self.action == 'full disk':
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.amount, resource.RLIM_INFINITY))
+        elif self.action == 'full log':
+            for handler in MMLogger.get_current_instance().handlers:
+                if hasattr(handler, 'baseFilename'):
+                    handler.stream = open('/dev/full', 'w')  # noqa: SIM115
         elif self.action == 'kill a worker':
             os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         else:
@@ -73,44 +80,123 @@ def _forkserver():
     return context
 
 
+class Running:
+    """``tools/<tool>`` in a process of its own, which writes to ``fifo``, full disk or not."""
+
+    def __init__(self, fifo: Path, tool: str, *arguments, event=None, environment=None):
+        os.mkfifo(fifo)
+        self.what = f'{tool} {arguments} ({event})'
+        self.output = []
+        self.reader = threading.Thread(
+            target=lambda: self.output.append(fifo.read_bytes()), daemon=True
+        )
+        self.reader.start()
+        saved = {name: os.environ.get(name) for name in ('PYTHONPATH', 'OMP_NUM_THREADS')}
+        self.process = _forkserver().Process(
+            target=_child, args=(str(fifo), tool, arguments, event, environment or {})
+        )
+        try:
+            self.process.start()
+        finally:
+            for name, value in saved.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+
+    def wait(self) -> Ended:
+        """Its end.
+
+        Raises:
+            TimeoutError: It hangs, or a process that it has left behind does.
+        """
+        self.process.join(TIME_LIMIT)
+        hangs = self.process.is_alive()
+        if hangs:
+            self.process.kill()
+            self.process.join()
+        # The end of the file comes when no process is left that could write to it.
+        self.reader.join(30)
+        if hangs or self.reader.is_alive():
+            raise TimeoutError(f'{self.what} hangs')
+        return Ended(self.process.exitcode, self.output[0].decode(errors='replace'))
+
+
 def run(fifo: Path, tool: str, *arguments, event: Event | None = None) -> Ended:
-    """Run ``tools/<tool>`` in a process of its own, which writes to ``fifo``, full disk or not.
-
-    Raises:
-        TimeoutError: It hangs, or a process that it has left behind does.
-    """
-    os.mkfifo(fifo)
-    output = []
-    reader = threading.Thread(target=lambda: output.append(fifo.read_bytes()), daemon=True)
-    reader.start()
-    saved = {name: os.environ.get(name) for name in ('PYTHONPATH', 'OMP_NUM_THREADS')}
-    process = _forkserver().Process(target=_child, args=(str(fifo), tool, arguments, event))
-    try:
-        process.start()
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-    process.join(TIME_LIMIT)
-    hangs = process.is_alive()
-    if hangs:
-        process.kill()
-        process.join()
-    # The end of the file comes when no process is left that could write to it.
-    reader.join(30)
-    if hangs or reader.is_alive():
-        raise TimeoutError(f'{tool} {arguments} hangs ({event})')
-    return Ended(process.exitcode, output[0].decode(errors='replace'))
+    """Run a tool; see :class:`Running`."""
+    return Running(fifo, tool, *arguments, event=event).wait()
 
 
-def _child(fifo: str, tool: str, arguments, event: Event | None) -> None:
+def run_ranks(folder: Path, tool: str, *arguments, events: dict[int, Event] | None = None):
+    """Run a tool in two processes with gloo, as a launcher does that lets each end by itself."""
+    folder.mkdir(exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    ranks = []
+    for rank in range(2):
+        environment = dict(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=port,
+        )  # fmt: skip
+        ranks.append(
+            Running(
+                folder / f'rank{rank}', tool, *arguments, '--launcher', 'pytorch',
+                event=(events or {}).get(rank), environment=environment,
+            )
+        )  # fmt: skip
+    return [each.wait() for each in ranks]
+
+
+def train(folder: Path, config_file: Path, *arguments, event=None, log='first') -> Ended:
+    """Train in ``folder/run``."""
+    folder.mkdir(exist_ok=True)
+    return run(
+        folder / log, 'train.py', config_file, '--work-dir', folder / 'run', *arguments, event=event
+    )
+
+
+def evaluate(folder: Path, config_file: Path, whole: Path, *arguments, event=None) -> Ended:
+    """Evaluate the last checkpoint of ``whole``; results go to ``folder/out``."""
+    checkpoint = whole / 'run/epoch_2.pth'
+    log = 'resumed' if '--resume' in arguments else 'first'
+    return run(
+        folder / log, 'test.py', config_file, checkpoint, '--out', folder / 'out', *arguments,
+        event=event,
+    )  # fmt: skip
+
+
+def results_of(folder: Path) -> dict[str, str]:
+    """Result files of an evaluation: name -> text."""
+    files = (folder / 'out').glob('*/*[a-z].txt')
+    return {path.name: path.read_text() for path in files if '_time' not in path.name}
+
+
+def assert_same_end(folder: Path, whole: Path) -> None:
+    """A run has ended as ``whole`` has, bit for bit, and left nothing half-written behind."""
+    (state, optimizer), (expected, expected_optimizer) = _weights(folder), _weights(whole)
+    assert state.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(state[name], value), name
+    assert optimizer['prior_sensitivity'] == expected_optimizer['prior_sensitivity']
+    for key, moments in expected_optimizer['state'].items():
+        for name, value in moments.items():
+            assert torch.equal(optimizer['state'][key][name], value), (key, name)
+    assert not list((folder / 'run').glob('.*.pth*'))
+    ended(WENT_ON)
+
+
+def _weights(folder: Path) -> tuple[dict, dict]:
+    content = torch.load(folder / 'run/epoch_2.pth', weights_only=True)
+    return content['state_dict'], content['optimizer']
+
+
+def _child(fifo: str, tool: str, arguments, event: Event | None, environment: dict) -> None:
     descriptor = os.open(fifo, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     sys.stdout = os.fdopen(1, 'w', buffering=1)
     sys.stderr = os.fdopen(2, 'w', buffering=1)
-    os.environ['SRTRACK_INDEX_CACHE'] = '0'
+    os.environ.update(environment, SRTRACK_INDEX_CACHE='0')
     import mmengine.config.config
     from mmengine.runner import Runner
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
-from campaign import HEIGHT, LENGTH, SEQUENCES, WIDTH, cases, draw_picture, generator
+from campaign import (
+    HEIGHT,
+    LENGTH,
+    REFUSED,
+    SEQUENCES,
+    WENT_ON,
+    WIDTH,
+    cases,
+    draw_picture,
+    ended,
+    generator,
+)
 from test_images import FRAMES, PAIRS
 
 from srtrack.datasets import FrameDataset, MultiModalFolder, PairDataset, crops
 from srtrack.datasets.crops import MAX_PADDED_SIDE, crop
 from srtrack.datasets.sequence import Window
+from srtrack.evaluation.functional import Track
 from srtrack.evaluation.metrics import SOTMetric
+from srtrack.evaluation.results import complete_sequences, read_boxes, read_track, write_track
 
 #: Rows that are no box: the file and the line are named.
 GARBLED = [
@@ -81,6 +95,7 @@ def test_row_that_is_no_box(dataset, case, row):
         message = str(error.value)
         assert f'{name}/groundtruth.txt, line {frame + 1}' in message
         assert '4 numbers expected' in message
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('case, row', list(enumerate(NO_TARGET)))
@@ -98,6 +113,7 @@ def test_row_without_a_target(dataset, case, row):
         path.write_text('\n'.join(rows))
         assert measured == evaluate(dataset, protocol)
     assert all(0 <= value <= 1 for value in measured.values())
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('protocol, row', list(itertools.product(('ope', 'lasher', 'fe108'), ODD)))
@@ -105,6 +121,7 @@ def test_box_that_hardly_fits(dataset, protocol, row):
     mutate(dataset, row, 0)
     assert_fit_to_train(train_pairs(dataset))
     assert all(0 <= value <= 1 for value in evaluate(dataset, protocol).values())
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case, row', list(enumerate(ODD)))
@@ -117,8 +134,10 @@ def test_tracker_is_not_started_from_nonsense(dataset, case, row):
             evaluate(dataset, 'ope')
         assert f'sequence {name}, frame 0: the initial box' in str(error.value)
         assert 'correct the annotation' in str(error.value)
+        ended(REFUSED)
     else:
         assert all(0 <= value <= 1 for value in evaluate(dataset, 'ope').values())
+        ended(WENT_ON)
 
 
 @pytest.mark.parametrize('row', NO_TARGET[:9])
@@ -131,6 +150,7 @@ def test_nothing_to_see_at_all(dataset, row):
         train_pairs(dataset)
     with pytest.raises(ValueError, match='sequence ant: no frame has a box to start from'):
         evaluate(dataset, 'ope')
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('case', cases(12, 100))
@@ -153,6 +173,7 @@ def test_cut_off_box_file(dataset, case):
         assert rows and len(frames) == 2 * LENGTH + rows
     except ValueError as error:
         assert name in str(error)
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('case', cases(6, 40))
@@ -168,8 +189,10 @@ def test_noise_in_a_box_file(dataset, case):
         pairs = train_pairs(dataset)
     except (ValueError, RuntimeError) as error:
         assert name in str(error)
+        ended(REFUSED)
     else:
         assert_fit_to_train(pairs)
+        ended(WENT_ON)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +205,12 @@ def test_presence_flags(dataset, flags):
     arguments = dict(presence=dict(file='absent.txt', present=1))
     if flags == '7\n' * 6:
         assert not MultiModalFolder(dataset, **arguments)[1].present.any()
+        ended(WENT_ON)
         return
     with pytest.raises(ValueError) as error:
         PairDataset([MultiModalFolder(dataset, **arguments)], PAIRS).full_init()
     assert 'bee' in str(error.value) and 'absent.txt' in str(error.value)
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('side', [MAX_PADDED_SIDE + 1, 20_000, 1e6, 1e9, 1e30])
@@ -194,13 +219,95 @@ def test_huge_windows_need_no_huge_memory(side):
     picture = np.full((200, 300, 3), 90, np.uint8)
     pixels = crop(picture, Window(150.0, 100.0, float(side)), 64)
     assert pixels.shape == (64, 64, 3) and set(np.unique(pixels)) <= set(range(91))
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(4, 20))
 def test_huge_windows_show_what_padded_ones_do(monkeypatch, case):
     rng = generator('window', case)
     picture = draw_picture(rng)
-    window = Window(*rng.uniform(-60, 100, 2), float(rng.uniform(20, 400)))
+    # Of more pixels than the result, as all windows are that are sampled.
+    window = Window(*rng.uniform(-60, 100, 2), float(rng.uniform(50, 400)))
     padded = crop(picture, window, 48).astype(int)
     monkeypatch.setattr(crops, 'MAX_PADDED_SIDE', 10)
     assert np.abs(padded - crop(picture, window, 48)).max() <= 8
+    ended(WENT_ON)
+
+
+def separated(by: str):
+    return lambda rows: '\n'.join(row.replace(',', by) for row in rows)
+
+
+#: Other ways to write the same boxes.
+SPELLINGS = {
+    'byte order mark': lambda rows: '\ufeff' + '\n'.join(rows),
+    'line ends of Windows': lambda rows: '\r\n'.join(rows) + '\r\n',
+    'line ends of old Macs': '\r'.join,
+    'no last line end': '\n'.join,
+    'tabs': separated('\t'),
+    'blanks': separated('   '),
+    'semicolons': separated(';'),
+    'commas and blanks': separated(' , '),
+    'empty lines': lambda rows: '\n\n' + '\n\n'.join(rows) + '\n\n \n',
+    'blanks around': lambda rows: '\n'.join(f'  {row}\t' for row in rows),
+    'exponents': lambda rows: '\n'.join(
+        ','.join(f'{float(n):.6e}' for n in row.split(',')) for row in rows
+    ),
+    'plus signs': lambda rows: '\n'.join('+' + row.replace(',', ',+') for row in rows),
+}
+
+
+@pytest.mark.parametrize('spelling', SPELLINGS)
+def test_unusual_spelling_of_a_box_file(dataset, spelling):
+    """Read as what it says, in training and as a result file."""
+    path = dataset / 'bee/groundtruth.txt'
+    expected = MultiModalFolder(dataset)[1].boxes.copy()
+    path.write_bytes(SPELLINGS[spelling](path.read_text().splitlines()).encode())
+    np.testing.assert_array_equal(MultiModalFolder(dataset)[1].boxes, expected)
+    np.testing.assert_array_equal(read_boxes(path), expected)
+    ended(WENT_ON)
+
+
+@pytest.mark.parametrize(
+    'name', ['\u00fc\u00f1\u4e16 \u754c', 'a b', "it's", 'x.y', '#1', '%d', '-v', '[a]']
+)
+def test_odd_name_of_a_sequence(dataset, tmp_path, name):
+    """Folders, lists and result files of that name are found."""
+    (dataset / 'bee').rename(dataset / name)
+    for split in ('train', 'test'):
+        (dataset / f'{split}.txt').write_text(f'ant\n{name}\ncow\n', encoding='utf-8')
+    assert [each.name for each in MultiModalFolder(dataset, split='test')] == ['ant', name, 'cow']
+    assert_fit_to_train(train_pairs(dataset))
+    track = Track(MultiModalFolder(dataset, split='test')[1].boxes, np.linspace(0, 1, LENGTH))
+    write_track(tmp_path / 'out', name, track)
+    assert complete_sequences(tmp_path / 'out') == {name}
+    np.testing.assert_array_equal(read_track(tmp_path / 'out', name).boxes, track.boxes)
+    ended(WENT_ON)
+
+
+#: A list file -> what the error names; None where it says what it should.
+LISTS = {
+    'ant\ndog\ncow\n': 'dog',
+    'ant\n../bee\n': '../bee',
+    'ant/rgb\n': 'ant/rgb',
+    '/etc\n': '/etc',
+    '': 'test.txt',
+    '\n \n': 'test.txt',
+    'ant,bee,cow\n': 'ant,bee,cow',
+    '\x00\x01\n': 'test.txt',
+    '\ufeffant\r\nbee\r\n\r\ncow': None,
+    '  ant  \nbee\t\ncow\n\n': None,
+}
+
+
+@pytest.mark.parametrize('text', LISTS)
+def test_list_of_sequences(dataset, text):
+    (dataset / 'test.txt').write_bytes(text.encode())
+    names = LISTS[text]
+    if names is None:
+        assert [each.name for each in MultiModalFolder(dataset, split='test')] == list(SEQUENCES)
+        ended(WENT_ON)
+        return
+    with pytest.raises((ValueError, OSError), match=re.escape(names)):
+        FrameDataset(MultiModalFolder(dataset, split='test'), FRAMES)
+    ended(REFUSED)

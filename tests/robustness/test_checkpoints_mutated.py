@@ -12,9 +12,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from campaign import assert_one_clear_line, cases, generator, run_tool
+from campaign import REFUSED, WENT_ON, assert_one_clear_line, cases, ended, generator, run_tool
 
-from srtrack.engine.checkpoints import latest_whole_checkpoint
+from srtrack.engine.checkpoints import AtomicLocalBackend, latest_whole_checkpoint
 from srtrack.models.pretrained import CheckpointError, check_checkpoint, read_checkpoint
 
 
@@ -30,9 +30,9 @@ def trained(config_file, tmp_path_factory):
     return folder
 
 
-def use(config_file, path, tmp_path, how: str) -> tuple[int, str, str]:
+def use(config_file, path, tmp_path, how: str, *settings: str) -> tuple[int, str, str]:
     """Test a checkpoint, start from it, or resume it."""
-    options = ['--cfg-options', f'experiment_name={tmp_path.name}']
+    options = ['--cfg-options', f'experiment_name={tmp_path.name}', *settings]
     if how == 'test':
         return run_tool('test.py', config_file, path, '--out', tmp_path / 'out', *options)
     more = ['train_cfg.max_epochs=3', 'optim_wrapper.use_prior=True']
@@ -81,6 +81,7 @@ def test_garbled_file(trained, config_file, tmp_path, kind, case):
     path = tmp_path / 'garbled.pth'
     path.write_bytes(GARBLED[kind]((trained / 'epoch_1.pth').read_bytes(), generator(kind, case)))
     if kind == 'a byte of a tensor' and same_content(path, trained / 'epoch_1.pth'):
+        ended(WENT_ON)
         return  # a byte between the tensors, which nothing is read from
     with pytest.raises(CheckpointError) as error:
         check_checkpoint(str(path))
@@ -98,6 +99,7 @@ def test_garbled_file(trained, config_file, tmp_path, kind, case):
     shutil.copy(path, work_dir / 'epoch_2.pth')
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_2.pth'))
     assert latest_whole_checkpoint(work_dir) == str(work_dir / 'epoch_1.pth')
+    ended(REFUSED)
 
 
 class Payload:
@@ -157,6 +159,7 @@ def test_config_in_a_checkpoint_is_not_run(trained, config_file, tmp_path):
     status, _, stderr = use(config_file, tmp_path / 'malicious.pth', tmp_path, 'resume')
     assert status == 0, stderr[-2000:]
     assert not (tmp_path / 'marker').exists()
+    ended(WENT_ON)
 
 
 def test_malicious_file_from_the_net(config_file, tmp_path, monkeypatch):
@@ -189,7 +192,8 @@ def weights(change):
     """A mutation of the weights alone."""
 
     def mutate(content, rng):
-        names = sorted(content['state_dict'])
+        state = content['state_dict']
+        names = sorted(name for name in state if state[name].is_floating_point())
         name = names[rng.integers(len(names))]
         change(content['state_dict'], name, rng)
         return content
@@ -280,6 +284,7 @@ def test_other_precision_is_converted(trained, config_file, tmp_path, dtype):
     status, out, stderr = use(config_file, tmp_path / 'other.pth', tmp_path, 'test')
     assert status == 0, stderr
     assert '"data/SR"' in out.splitlines()[-1]
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('what', ['nothing', 'a folder', 'a broken link', 'an empty zip'])
@@ -316,6 +321,7 @@ def test_note_of_the_last_checkpoint(trained, tmp_path, text):
         os.utime(tmp_path / f'epoch_{epoch}.pth', (epoch, epoch))
     (tmp_path / 'last_checkpoint').write_bytes(text)
     assert latest_whole_checkpoint(tmp_path) == str(tmp_path / 'epoch_2.pth')
+    ended(WENT_ON)
 
 
 def test_what_is_no_training_checkpoint_is_not_resumed(trained, tmp_path):
@@ -326,6 +332,7 @@ def test_what_is_no_training_checkpoint_is_not_resumed(trained, tmp_path):
     torch.save(dict(iter=3, losses={}, batch=torch.ones(3)), tmp_path / 'invalid_loss_iter3.pth')
     torch.save(dict(state_dict=content['state_dict'], meta={}), tmp_path / 'published.pth')
     assert latest_whole_checkpoint(tmp_path) == str(tmp_path / 'epoch_1.pth')
+    ended(WENT_ON)
 
 
 def test_no_fresh_start_over_checkpoints_that_cannot_be_read(trained, config_file, tmp_path):
@@ -341,3 +348,42 @@ def test_no_fresh_start_over_checkpoints_that_cannot_be_read(trained, config_fil
 def test_sound_file_is_read(trained):
     state = read_checkpoint(str(trained / 'epoch_2.pth'))
     assert all(np.isfinite(value.numpy()).all() for value in state.values())
+    ended(WENT_ON)
+
+
+#: Settings with which a tracker is another one than the checkpoint's.
+OTHERS = [
+    'model.backbone.branch.depth=3', 'model.backbone.branch.depth=1 model.backbone.fusion_indices=[0]',
+    'model.backbone.branch.embed_dims=48 model.head.in_channels=48', 'model.backbone.fusion_indices=[0]',
+    'model.backbone.fusion_indices=[0,1]', 'model.head.channels=32',
+    'model.backbone.branch.search_size=96 train_dataloader.dataset.pipeline.1.search_size=96',
+    'model.backbone.branch.patch_size=8',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('how', ['test', 'resume', 'load'])
+@pytest.mark.parametrize('other', OTHERS)
+def test_checkpoint_of_another_architecture(trained, config_file, tmp_path, other, how):
+    path = tmp_path / 'other.pth'
+    shutil.copy(trained / 'epoch_1.pth', path)
+    status, _, stderr = use(config_file, path, tmp_path, how, *other.split())
+    assert status == 1
+    assert_one_clear_line(stderr, 'other.pth', 'another architecture')
+
+
+@pytest.mark.parametrize('case', cases(2, 10))
+def test_half_written_files_do_not_pile_up(trained, tmp_path, case):
+    """What killed runs were writing goes when the next one saves, and nothing else does."""
+    rng = generator('half', case)
+    data = (trained / 'epoch_1.pth').read_bytes()
+    half = [tmp_path / f'.epoch_1.pth.{pid}' for pid in rng.integers(2, 99999, 3)]
+    old, fresh = tmp_path / '.preempted_iter_5.pth.77', tmp_path / '.epoch_9.pth.78'
+    for path in (*half, old, fresh):
+        path.write_bytes(data[: int(rng.integers(len(data)))])
+    os.utime(old, (1, 1))
+    shutil.copy(trained / 'epoch_2.pth', tmp_path)
+    AtomicLocalBackend().put(data, tmp_path / 'epoch_1.pth')
+    # A fresh file of another name may be one that somebody is writing now.
+    assert {path.name for path in tmp_path.iterdir()} == {'epoch_1.pth', 'epoch_2.pth', fresh.name}
+    assert (tmp_path / 'epoch_1.pth').read_bytes() == data
+    ended(WENT_ON)

@@ -6,7 +6,17 @@ import copy
 import inspect
 
 import pytest
-from campaign import assert_one_clear_line, cases, generator, run_tool, write_config
+from campaign import (
+    FULL,
+    REFUSED,
+    WENT_ON,
+    assert_one_clear_line,
+    cases,
+    ended,
+    generator,
+    run_tool,
+    write_config,
+)
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -139,14 +149,41 @@ FILES = {
         ['no_such_module'],
     ),
     'yaml': (lambda text: 'model:\n  type: SRTrack\n', ['broken.py']),
+    'base is itself': (lambda text: "_base_ = 'broken.py'\n", ['broken.py', '_base_']),
+    'base is a folder': (lambda text: "_base_ = '.'\n", ['broken.py', '_base_']),
+    'base is a number': (lambda text: '_base_ = 3\n', ['broken.py', '_base_']),
+    'base is nothing': (lambda text: "_base_ = ''\n", ['broken.py', '_base_']),
+    'base of another project': (
+        lambda text: "_base_ = 'mmnothing::x.py'\n",
+        ['broken.py'],
+    ),
+    'the same key in two bases': (
+        lambda text: "_base_ = ['one.py', 'two.py']\n" + text[text.index('model') :],
+        ['broken.py', '_base_'],
+    ),
+    'unknown variable': (
+        lambda text: text + '\nlr = {{_base_.nothing}}\n',
+        ['broken.py', 'nothing'],
+    ),
+    'scope of another project': (
+        lambda text: text + "\nmodel.update(type='mmnothing.SRTrack')\n",
+        ['mmnothing.SRTrack'],
+    ),
+    'bytes': (lambda text: '\x00\x01' + text, ['broken.py']),
+    'a number alone': (lambda text: '3\n', ['broken.py']),
+    'model of text': (lambda text: "model = 'SRTrack'\n", ['broken.py', 'model']),
+    'endless': (lambda text: text + '\nraise SystemExit(0)\n', ['broken.py']),
 }
 
 
-@pytest.mark.parametrize('kind', FILES)
+# It takes MMEngine seconds to notice a config that inherits itself.
+@pytest.mark.parametrize('kind', [kind for kind in FILES if FULL or kind != 'base is itself'])
 def test_broken_file(sound, tmp_path, kind):
     mutate, names = FILES[kind]
     path = write_config(tmp_path / 'broken.py', sound)
     path.write_text(mutate(path.read_text()))
+    for base in ('one.py', 'two.py'):
+        (tmp_path / base).write_text('train_cfg = dict(max_epochs=1)\n')
     status, _, stderr = run_tool('train.py', path, '--work-dir', tmp_path / 'run')
     assert status == 1
     assert_one_clear_line(stderr, *names)
@@ -206,6 +243,7 @@ def test_misspelt_key_of_a_shipped_config(shipped, case):
     with pytest.raises(ValueError) as error:
         check_config(Config(content))
     assert '.'.join(map(str, (*parents, typo))) in str(error.value)
+    ended(REFUSED)
 
 
 def test_hooks_can_be_left_out(config_file):
@@ -213,3 +251,4 @@ def test_hooks_can_be_left_out(config_file):
     config = load_config(config_file, {'default_hooks.preemption': None})
     assert 'preemption' not in config.default_hooks and 'checkpoint' in config.default_hooks
     assert load_config(config_file, {'default_hooks.checkpoint': None}) is not None
+    ended(WENT_ON)

@@ -11,11 +11,14 @@ import pytest
 from campaign import (
     HEIGHT,
     LENGTH,
+    REFUSED,
     SEQUENCES,
+    WENT_ON,
     WIDTH,
     cases,
     draw_picture,
     encode,
+    ended,
     generator,
     write_dataset,
 )
@@ -145,6 +148,7 @@ def test_broken_picture(dataset, sound, kind, case):
                 (ours['inputs'][part] == theirs['inputs'][part]).all() for part in ours['inputs']
             )
             assert same or theirs['data_samples'].sequence == name
+    ended(REFUSED if isinstance(broken, str) else WENT_ON)
 
 
 def assert_same_as_pillow(frame: np.ndarray, path) -> None:
@@ -160,6 +164,7 @@ def test_unusual_picture_is_read_right(dataset, kind, case):
     name, frame, path, _ = break_one(dataset, kind, HARMLESS[kind], case)
     assert_same_as_pillow(read_frames(dataset)[name, frame], path)
     assert len(read_pairs(dataset, max_unreadable=0)) == 40
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(4, 24))
@@ -175,6 +180,7 @@ def test_frames_that_vanish_after_they_were_listed(dataset, case):
     with pytest.raises(FrameError) as error:
         frames[index]
     assert f'sequence {name}, frame {frame}' in str(error.value) and path.name in str(error.value)
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('case', cases(4, 16))
@@ -189,6 +195,7 @@ def test_streams_of_unequal_length(dataset, case):
         with pytest.raises(ValueError, match='unequal lengths') as error:
             build()
         assert f'{name}' in str(error.value) and 'length_policy' in str(error.value)
+    ended(REFUSED)
 
 
 def test_swapped_streams_that_can_be_told_apart(tmp_path):
@@ -208,6 +215,7 @@ def test_swapped_streams_that_can_be_told_apart(tmp_path):
         twice[0].read(0)
     with pytest.raises(ValueError, match='3 of 3 sequences of data cannot be used'):
         swapped.validate()
+    ended(REFUSED)
 
 
 SHAPES = [
@@ -232,6 +240,7 @@ def test_arrays_given_to_the_tracker(model, case):
     kind = np.uint8 if case < len(SHAPES) else TYPES[case % len(TYPES)]
     other = (rng.random(shape) * 200).astype(kind)
     tracker = Tracker(model)
+    ended(REFUSED)
     for pictures in ((other, sound), (sound, other), (other, other)):
         tracker.initialize(sound, sound, (5, 5, 14, 12))
         try:
@@ -242,3 +251,4 @@ def test_arrays_given_to_the_tracker(model, case):
             height, width = pictures[0].shape[:2]
             assert np.isfinite(box).all() and min(height, width) > 0 and kind is np.uint8
             assert np.less_equal(box[:2], (width, height)).all()
+            ended(WENT_ON)

@@ -1,4 +1,4 @@
-"""Runs that are ended by a signal at any point, lose a worker, or find the disk full, and go on."""
+"""Runs that are ended by a signal at any point, or lose a worker, and go on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import signal
 
 import pytest
 import torch
-from campaign import FULL, cases, generator
-from interruptions import Event, run
+from campaign import FULL, REFUSED, WENT_ON, cases, ended, generator
+from interruptions import Event, assert_same_end, evaluate, results_of, train
 
 #: Points of a training run, and how often a whole run of ``small`` passes them.
 IN_TRAINING = {
@@ -26,35 +26,6 @@ IN_TEST = {'test frame': 12, 'tracked': 5, 'result written': 3, 'file renamed': 
 NAMES = list(IN_TRAINING)
 
 
-def train(folder, config_file, *arguments, event=None, log='first'):
-    folder.mkdir(exist_ok=True)
-    return run(
-        folder / log, 'train.py', config_file, '--work-dir', folder / 'run', *arguments, event=event
-    )
-
-
-def weights(folder):
-    content = torch.load(folder / 'run/epoch_2.pth', weights_only=True)
-    return content['state_dict'], content['optimizer']
-
-
-@pytest.fixture(scope='module')
-def whole(config_file, tmp_path_factory):
-    """A run that nobody disturbs."""
-    folder = tmp_path_factory.mktemp('whole')
-    ended = train(folder, config_file)
-    assert ended.status == 0, ended.output[-2000:]
-    return folder
-
-
-def assert_same_end(folder, whole) -> None:
-    (state, optimizer), (expected, expected_optimizer) = weights(folder), weights(whole)
-    for name, value in expected.items():
-        assert torch.equal(state[name], value), name
-    assert optimizer['prior_sensitivity'] == expected_optimizer['prior_sensitivity']
-    assert not list((folder / 'run').glob('.*.pth*'))
-
-
 @pytest.mark.parametrize('case', cases(8, 80))
 def test_training_ended_by_a_signal(whole, config_file, tmp_path, case):
     """SIGTERM loses nothing, SIGKILL an epoch at most; both end as a run that was not ended."""
@@ -62,47 +33,39 @@ def test_training_ended_by_a_signal(whole, config_file, tmp_path, case):
     point = NAMES[case % len(NAMES)]
     number = int(rng.integers(1, IN_TRAINING[point] + 1))
     name = ('SIGTERM', 'SIGKILL')[(case // len(NAMES) + case) % 2]
-    ended = train(tmp_path, config_file, event=Event(point, number, name))
-    assert 'Traceback' not in ended.output
+    end = train(tmp_path, config_file, event=Event(point, number, name))
+    assert 'Traceback' not in end.output
     run_dir = tmp_path / 'run'
+    saved = [path.name for path in run_dir.glob('preempted_iter_*.pth')]
     if name == 'SIGKILL':
-        assert ended.status == -signal.SIGKILL
-    elif list(run_dir.glob('preempted_iter_*.pth')):
-        assert ended.status == 143 and 'go on with --resume' in ended.output
+        assert end.status == -signal.SIGKILL
+    elif saved:
+        assert end.status == 143 and 'go on with --resume' in end.output
+        if point == 'update':  # the one that the signal has met is finished, and no other is begun
+            assert saved == [f'preempted_iter_{number}.pth']
     else:
         # Before there was anything to save, or when there was nothing left to do.
-        assert ended.status == -signal.SIGTERM or (run_dir / 'epoch_2.pth').is_file()
+        assert end.status == -signal.SIGTERM or (run_dir / 'epoch_2.pth').is_file()
     for path in run_dir.glob('*.pth'):
         torch.load(path, weights_only=True)
-    if name == 'SIGKILL':
-        for path in run_dir.glob('.*'):
-            path.unlink()  # what a killed process was writing is never mistaken for a checkpoint
-    ended = train(tmp_path, config_file, '--resume', log='resumed')
-    assert ended.status == 0, ended.output[-2000:]
+    kept = (run_dir / 'epoch_1.pth').is_file()
+    end = train(tmp_path, config_file, '--resume', log='resumed')
+    assert end.status == 0, end.output[-2000:]
+    assert not (kept and 'Epoch(train) [1]' in end.output), 'an epoch that was saved is run again'
     assert_same_end(tmp_path, whole)
 
 
-@pytest.fixture(scope='module')
-def tested(whole, config_file, tmp_path_factory):
-    """An evaluation that nobody disturbs: its folder and its numbers."""
-    folder = tmp_path_factory.mktemp('tested')
-    ended = evaluate(folder, config_file, whole)
-    assert ended.status == 0, ended.output[-2000:]
-    return json.loads(ended.last_line), results_of(folder)
-
-
-def evaluate(folder, config_file, whole, *arguments, event=None):
-    checkpoint = whole / 'run/epoch_2.pth'
-    log = 'resumed' if arguments else 'first'
-    return run(
-        folder / log, 'test.py', config_file, checkpoint, '--out', folder / 'out', *arguments,
-        event=event,
-    )  # fmt: skip
-
-
-def results_of(folder) -> dict[str, str]:
-    files = (folder / 'out').glob('*/*[a-z].txt')
-    return {path.name: path.read_text() for path in files if '_time' not in path.name}
+@pytest.mark.parametrize('case', cases(1, 8))
+def test_training_ended_by_ctrl_c(whole, config_file, tmp_path, case):
+    """One line, status 130, and what was saved goes on."""
+    options = ['--cfg-options', f'train_dataloader.num_workers={case % 2}']
+    number = int(generator('ctrl-c', case).integers(1, 9))
+    end = train(tmp_path, config_file, *options, event=Event('update', number, 'SIGINT'))
+    assert end.status == 130 and end.last_line == 'interrupted'
+    assert 'Traceback' not in end.output
+    end = train(tmp_path, config_file, '--resume', *options, log='resumed')
+    assert end.status == 0, end.output[-2000:]
+    assert_same_end(tmp_path, whole)
 
 
 @pytest.mark.parametrize('case', cases(4, 40))
@@ -112,62 +75,55 @@ def test_evaluation_ended_by_a_signal(whole, tested, config_file, tmp_path, case
     point = list(IN_TEST)[case % len(IN_TEST)]
     name = ('SIGKILL', 'SIGTERM', 'SIGINT')[case % 3]
     event = Event(point, int(rng.integers(1, IN_TEST[point] + 1)), name)
-    ended = evaluate(tmp_path, config_file, whole, event=event)
-    assert ended.status in (-getattr(signal, name), 130)
+    end = evaluate(tmp_path, config_file, whole, event=event)
+    assert end.status == (130 if name == 'SIGINT' else -getattr(signal, name))
+    assert 'Traceback' not in end.output
     before = results_of(tmp_path)
     assert all(tested[1][name] == text for name, text in before.items())
-    ended = evaluate(tmp_path, config_file, whole, '--resume')
-    assert ended.status == 0, ended.output[-2000:]
-    assert (json.loads(ended.last_line), results_of(tmp_path)) == tested
+    end = evaluate(tmp_path, config_file, whole, '--resume')
+    assert end.status == 0, end.output[-2000:]
+    assert (json.loads(end.last_line), results_of(tmp_path)) == tested
+    ended(WENT_ON)
 
 
-@pytest.mark.parametrize('case', cases(1, 6))
-def test_worker_is_killed(whole, config_file, tmp_path, case):
+@pytest.mark.parametrize('case', cases(1, 8))
+def test_worker_of_training_is_killed(whole, config_file, tmp_path, case):
     """As by the kernel when memory runs out: a clear end, and --resume goes on."""
     number = int(generator('worker', case).integers(5, 9))
     options = ['--cfg-options', 'train_dataloader.num_workers=1']
     event = Event('update', number, 'kill a worker')
-    ended = train(tmp_path, config_file, *options, event=event)
-    if ended.status:  # else it had loaded all there was before it was killed
-        assert ended.status == 1
-        for part in ('error: DataLoader worker', 'num_workers', '--resume'):
-            assert part in ended.last_line
-    ended = train(tmp_path, config_file, '--resume', *options, log='resumed')
-    assert ended.status == 0, ended.output[-2000:]
+    end = train(tmp_path, config_file, *options, event=event)
+    if end.status:  # else it had loaded all there was before it was killed
+        assert_names_the_worker(end)
+    end = train(tmp_path, config_file, '--resume', *options, log='resumed')
+    assert end.status == 0, end.output[-2000:]
     assert_same_end(tmp_path, whole)
 
 
-@pytest.mark.parametrize('case', cases(2, 20))
-def test_disk_is_full_while_a_checkpoint_is_saved(whole, config_file, tmp_path, case):
-    """The kernel refuses to write beyond a size: the checkpoint before stays, the file is named."""
-    size = (whole / 'run/epoch_2.pth').stat().st_size
-    limit = int(generator('disk', case).uniform(0.3, 0.99) * size)
-    event = Event('update', 6, 'full disk', limit)
-    ended = train(tmp_path, config_file, event=event)
-    assert ended.status == 1
-    assert ended.last_line.startswith('error: ') and 'epoch_2.pth' in ended.last_line
-    assert sorted(path.name for path in (tmp_path / 'run').glob('*.pth*')) == ['epoch_1.pth']
-    assert not list((tmp_path / 'run').glob('.*'))
-    ended = train(tmp_path, config_file, '--resume', log='resumed')
-    assert ended.status == 0, ended.output[-2000:]
-    assert_same_end(tmp_path, whole)
-
-
-@pytest.mark.parametrize('case', cases(2, 12))
-def test_disk_is_full_while_results_are_written(whole, tested, config_file, tmp_path, case):
-    event = Event('result written', 1 + case % 3, 'full disk', 20 + case)
-    ended = evaluate(tmp_path, config_file, whole, event=event)
-    assert ended.status == 1
-    line = next(each for each in ended.output.splitlines() if each.startswith('error: '))
-    assert 'out/' in line and '.txt' in line, line
+@pytest.mark.parametrize('case', cases(1, 8))
+def test_worker_of_an_evaluation_is_killed(whole, tested, config_file, tmp_path, case):
+    number = int(generator('test worker', case).integers(1, 5))
+    options = ['--cfg-options', 'test_dataloader.num_workers=1']
+    event = Event('tracked', number, 'kill a worker')
+    end = evaluate(tmp_path, config_file, whole, *options, event=event)
+    if end.status:
+        assert_names_the_worker(end)
     assert all(tested[1][name] == text for name, text in results_of(tmp_path).items())
-    ended = evaluate(tmp_path, config_file, whole, '--resume')
-    assert (json.loads(ended.last_line), results_of(tmp_path)) == tested
+    end = evaluate(tmp_path, config_file, whole, '--resume', *options)
+    assert end.status == 0, end.output[-2000:]
+    assert (json.loads(end.last_line), results_of(tmp_path)) == tested
+    ended(WENT_ON)
+
+
+def assert_names_the_worker(end) -> None:
+    assert end.status == 1
+    for part in ('error: DataLoader worker', 'num_workers', '--resume'):
+        assert part in end.last_line
 
 
 @pytest.mark.skipif(not FULL, reason='SRTRACK_ROBUSTNESS=full')
 @pytest.mark.parametrize('case', cases(0, 20))
-def test_twice_interrupted(whole, config_file, tmp_path, case):
+def test_training_ended_twice(whole, config_file, tmp_path, case):
     """A run that is ended, goes on, is ended again, and goes on."""
     rng = generator('twice', case)
     arguments = []
@@ -178,7 +134,21 @@ def test_twice_interrupted(whole, config_file, tmp_path, case):
         event = Event(point, number, name)
         train(tmp_path, config_file, *arguments, event=event, log=str(turn))
         arguments = ['--resume']
-    ended = train(tmp_path, config_file, '--resume', log='last')
-    assert ended.status == 0, ended.output[-2000:]
+    end = train(tmp_path, config_file, '--resume', log='last')
+    assert end.status == 0, end.output[-2000:]
     assert_same_end(tmp_path, whole)
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize('lr', ['1e30', '1e12'] if FULL else ['1e30'])
+def test_training_that_diverges(config_file, tmp_path, lr):
+    """It stops at the first loss that is no number, and no weight that is none is ever saved."""
+    end = train(tmp_path, config_file, '--cfg-options', f'optim_wrapper.optimizer.lr={lr}',
+                'train_cfg.max_epochs=6')  # fmt: skip
+    assert end.status == 1 and 'Traceback' not in end.output
+    assert end.last_line.startswith('error: ') and 'at iteration' in end.last_line
+    assert 'the last checkpoint is unharmed' in end.last_line
+    for path in (tmp_path / 'run').glob('epoch_*.pth'):
+        state = torch.load(path, weights_only=True)['state_dict']
+        assert all(torch.isfinite(value).all() for value in state.values())
+    ended(REFUSED)

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from campaign import SEQUENCES, cases, generator, run_tool, write_dataset
+from campaign import REFUSED, SEQUENCES, WENT_ON, cases, ended, generator, run_tool, write_dataset
 
 from srtrack.datasets import MultiModalFolder
 from srtrack.engine.prior_pass import PriorCacheError, load_prior
@@ -47,6 +47,7 @@ BROKEN = {
     'column lost': lambda data, rng: data.replace(b',40', b'', 1),
     'column more': lambda data, rng: data.replace(b',40', b',40,1', 1),
     'rows lost': lambda data, rng: b'\n'.join(data.splitlines()[: int(rng.integers(1, LENGTH))]),
+    'folder': lambda data, rng: None,
     'UTF-16': lambda data, rng: data.decode().encode('utf-16'),
 }
 
@@ -57,7 +58,7 @@ def test_broken_result_is_named(benchmark, kind, case):
     rng = generator(kind, case)
     name = SEQUENCES[rng.integers(3)]
     path = benchmark / 'mine' / f'{name}.txt'
-    path.write_bytes(BROKEN[kind](path.read_bytes(), rng))
+    write(path, BROKEN[kind](path.read_bytes(), rng))
     status, _, stderr = evaluate_command(benchmark) if case == 0 else (1, '', '')
     assert status == 1
     with pytest.raises((ResultFileError, TrackError)) as error:
@@ -65,6 +66,41 @@ def test_broken_result_is_named(benchmark, kind, case):
     assert f'{name}.txt' in str(error.value)
     if case == 0:
         assert f'{name}.txt' in stderr.splitlines()[-1]
+    ended(REFUSED)
+
+
+def write(path, data: bytes | None) -> None:
+    path.unlink()
+    if data is None:
+        path.mkdir()
+    else:
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize('case', cases(2, 12))
+def test_longer_result_is_cut_and_told(benchmark, case):
+    """As the toolkits cut it: the scores are those of the frames that there are, and a note says so."""
+    sound = score(benchmark)
+    name = SEQUENCES[generator('longer', case).integers(3)]
+    path = benchmark / 'mine' / f'{name}.txt'
+    path.write_text(path.read_text() * 2 if case % 2 else path.read_text() + '1,2,3,4\n')
+    assert score(benchmark) == sound
+    status, out, _ = evaluate_command(benchmark)
+    assert status == 0 and 'the end of longer results is not scored' in out and name in out
+    ended(WENT_ON)
+
+
+@pytest.mark.parametrize('case', cases(3, 12))
+def test_folder_of_results_lacks_sequences(benchmark, case):
+    rng = generator('lacks', case)
+    lost = list(rng.choice(SEQUENCES, case % 3 + 1, replace=False))
+    for name in lost:
+        (benchmark / 'mine' / f'{name}.txt').unlink()
+    with pytest.raises((ResultFileError, TrackError)) as error:
+        score(benchmark)
+    assert str(benchmark / 'mine') in str(error.value)
+    assert any(name in str(error.value) for name in lost)
+    ended(REFUSED)
 
 
 def evaluate_command(benchmark) -> tuple[int, str, str]:
@@ -82,9 +118,10 @@ def test_broken_ground_truth_is_named(benchmark, kind, case):
     rng = generator(kind, case)
     name = SEQUENCES[rng.integers(3)]
     path = benchmark / 'gt' / f'{name}.txt'
-    path.write_bytes(BROKEN[kind](path.read_bytes(), rng))
+    write(path, BROKEN[kind](path.read_bytes(), rng))
     with pytest.raises(ResultFileError, match=rf'{name}\.txt'):
         score(benchmark)
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('protocol', ['ope', 'lasher', 'fe108'])
@@ -102,12 +139,14 @@ def test_wild_box_in_a_result_fails_its_frame_alone(benchmark, protocol, row):
     if protocol == 'fe108' and row in ('nan,nan,nan,nan', '10,20,-30,-40'):
         with pytest.raises(TrackError, match='sequence bee: row 5'):  # as its toolkit refuses them
             score(benchmark, protocol)
+        ended(REFUSED)
         return
     measured = score(benchmark, protocol)
     for name, value in measured.items():
         assert 0 <= value <= sound[name] <= 1
     lost = sound['SR'] - measured['SR']
     assert 0 < lost <= 1.5 / (3 * (LENGTH - 1))
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(8, 100))
@@ -130,6 +169,7 @@ def test_binary_trajectory(tmp_path, case):
     path.write_bytes(data)
     with pytest.raises(ResultFileError, match=r'run_001\.bin'):
         read_vot_boxes(path)
+    ended(REFUSED)
 
 
 PRIOR = dict(
@@ -162,6 +202,7 @@ def test_prior_sensitivities_on_disk(tmp_path, kind):
     path.write_text(CACHES[kind])
     with pytest.raises(PriorCacheError, match=r'prior\.json'):
         load_prior(path, dict(weights='w', data='d'), dict(seed=0))
+    ended(REFUSED)
 
 
 @pytest.mark.parametrize('case', cases(6, 60))
@@ -185,3 +226,4 @@ def test_index_cache_is_never_trusted(tmp_path, monkeypatch, case):
             data[at] = rng.integers(256)
     cache.write_bytes(data)
     np.testing.assert_array_equal(boxes(), expected)
+    ended(WENT_ON)
