@@ -43,6 +43,18 @@ class Move(NamedTuple):
     """None where AdamW and the blend are one kernel: then ``new`` is still to come."""
 
 
+class Plan(NamedTuple):
+    """What is the same for all parameters of a step."""
+
+    sensitivity: Sensitivity
+    statistics: StepStatistics | None
+    optimizer: torch.optim.Optimizer | None
+    fused: Mapping[str, dict]
+    """Parameter groups of those for which AdamW and the blend are one kernel, by name."""
+    joint: Mapping[str, Tensor | Binned] | None
+    """How gradients rank, by name, where they are ranked together."""
+
+
 class ScaledStep:
     """An optimizer's step, taken back in proportion to each parameter's sensitivity (Eq. 15).
 
@@ -218,7 +230,8 @@ class ScaledStep:
             fused = fusable_groups(optimizer, {name: self._params[name] for name in moving})
         names = list(grads) if collect else moving
         joint = self._rank_together(names) if by_element and self.scope == 'global' else None
-        for part, hidden in self._parts(names, fused, optimizer):
+        plan = Plan(sensitivity, statistics, optimizer, fused, joint)
+        for part, hidden in self._parts(names, plan):
             with torch.no_grad():
                 moves = self._snapshot(part, fused)
             versions = [move.grad.local._version for move in moves]
@@ -227,9 +240,9 @@ class ScaledStep:
             with torch.no_grad():
                 if by_element:
                     self._refuse_written(moves, versions)
-                    self._blend(moves, sensitivity, statistics, joint, optimizer, fused)
+                    self._blend(moves, plan)
                 else:
-                    self._blend_whole(moves, sensitivity, statistics)
+                    self._blend_whole(moves, plan)
         return statistics.result() if collect else {}
 
     def _sensitivity(self, progress: float) -> Sensitivity:
@@ -252,18 +265,16 @@ class ScaledStep:
         with torch.no_grad(), workers(parallel) as run:
             return dict(zip(names, self._ranking.together(shards, run)))
 
-    def _parts(
-        self, names: list[str], fused: Container[str], optimizer: torch.optim.Optimizer | None
-    ) -> Iterator[tuple[list[str], list[Tensor]]]:
+    def _parts(self, names: list[str], plan: Plan) -> Iterator[tuple[list[str], list[Tensor]]]:
         """What to step at a time, and what is not to be stepped by the optimizer meanwhile."""
-        if fused:
-            yield names, [self._params[name] for name in names if name in fused]
+        if plan.fused:
+            yield names, [self._params[name] for name in plan.fused]
             return
-        split = parts(names, self._params, optimizer)
+        split = parts(names, self._params, plan.optimizer)
         if len(split) == 1:
             yield names, []
             return
-        held = [param for group in optimizer.param_groups for param in group['params']]
+        held = [param for group in plan.optimizer.param_groups for param in group['params']]
         ours = {id(self._params[name]) for name in names}
         for index, part in enumerate(split):
             now = {id(self._params[name]) for name in part}
@@ -306,34 +317,25 @@ class ScaledStep:
                     'pass keep_gradients=True (one more copy of the parameters)'
                 )
 
-    def _blend_whole(
-        self, moves: list[Move], sensitivity: Sensitivity, statistics: StepStatistics | None
-    ) -> None:
+    def _blend_whole(self, moves: list[Move], plan: Plan) -> None:
         """Blend with one sensitivity per tensor: transfer sensitivity has no weight."""
         alike = defaultdict(list)
         for move in moves:
-            s = sensitivity(move.prior, 0.0)
+            s = plan.sensitivity(move.prior, 0.0)
             alike[s].append(move)
-            if statistics is not None:
+            if plan.statistics is not None:
                 whole = torch.tensor(s, dtype=wide(move.new), device=move.new.device)
-                statistics.add(statistics.sums(move.new, move.old, whole.expand_as(move.new)))
+                sums = plan.statistics.sums(move.new, move.old, whole.expand_as(move.new))
+                plan.statistics.add(sums)
         alike.pop(0.0, None)  # these were only watched for the statistics
         for s, group in alike.items():
             torch._foreach_lerp_([move.new for move in group], [move.old for move in group], s)
 
-    def _blend(
-        self,
-        moves: list[Move],
-        sensitivity: Sensitivity,
-        statistics: StepStatistics | None,
-        joint: Mapping[str, Tensor | Binned] | None,
-        optimizer: torch.optim.Optimizer | None,
-        groups: Mapping[str, dict],
-    ) -> None:
-        """Blend with one sensitivity per element; ``groups`` are those of an AdamW to be fused."""
+    def _blend(self, moves: list[Move], plan: Plan) -> None:
+        """Blend with one sensitivity per element."""
         on_device, others = defaultdict(list), []
         for move in moves:
-            if self._on_gpu(move, statistics):
+            if self._on_gpu(move, plan):
                 on_device[move.new.device].append(move)
             else:
                 others.append(move)
@@ -341,47 +343,39 @@ class ScaledStep:
         others.sort(key=lambda move: -move.grad.numel)
         # Sorting takes memory, which threads would multiply.
         parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
+        for together in on_device.values():
+            self._blend_together(together, plan)
+        # As far as it takes more than a gradient to know.
+        if plan.joint is not None:
+            rankings = [plan.joint[move.name] for move in others]
+        else:
+            rankings = self._ranking.over_parts([move.grad for move in others])
         with workers(parallel) as run:
-            for together in on_device.values():
-                self._blend_together(together, sensitivity, joint, optimizer, groups)
-            # As far as it takes more than a gradient to know.
-            if joint is not None:
-                rankings = [joint[move.name] for move in others]
-            else:
-                rankings = self._ranking.over_parts([move.grad for move in others])
-            blend = partial(self._blend_one, sensitivity, statistics is not None)
-            for sums in run(blend, others, rankings):
+            for sums in run(partial(self._blend_one, plan), others, rankings):
                 if sums is not None:
-                    statistics.add(sums)
+                    plan.statistics.add(sums)
 
-    def _on_gpu(self, move: Move, statistics: StepStatistics | None) -> bool:
+    def _on_gpu(self, move: Move, plan: Plan) -> bool:
         """Whether a parameter is treated together with others, see :func:`on_gpu`."""
         if move.old is None:
             return True
-        no_sums = self.rank == 'histogram' and statistics is None
+        no_sums = self.rank == 'histogram' and plan.statistics is None
         return no_sums and on_gpu(move.new, move.old, move.grad.local)
 
-    def _blend_together(
-        self,
-        moves: list[Move],
-        sensitivity: Sensitivity,
-        joint: Mapping[str, Tensor | Binned] | None,
-        optimizer: torch.optim.Optimizer | None,
-        groups: Mapping[str, dict],
-    ) -> None:
+    def _blend_together(self, moves: list[Move], plan: Plan) -> None:
         """Blend parameters of one device, all at once; make AdamW's update where it is fused."""
         priors = upload([[move.prior] for move in moves], torch.float32, moves[0].new.device)
         lookups = self._ranking.lookups(
             [move.grad for move in moves],
-            lambda members, ranks: sensitivity(priors[members], ranks),
-            joint and joint[moves[0].name],
+            lambda members, ranks: plan.sensitivity(priors[members], ranks),
+            plan.joint and plan.joint[moves[0].name],
         )
         fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
         if fused:
             fused_update(
                 [self._params[move.name] for move, _ in fused],
-                optimizer.state,
-                [groups[move.name] for move, _ in fused],
+                plan.optimizer.state,
+                [plan.fused[move.name] for move, _ in fused],
                 [lookup for _, lookup in fused],
                 self.bits,
             )
@@ -395,11 +389,9 @@ class ScaledStep:
                 self.bits,
             )
 
-    def _blend_one(
-        self, sensitivity: Sensitivity, collect: bool, move: Move, ranking: Tensor | Binned | None
-    ) -> Tensor | None:
+    def _blend_one(self, plan: Plan, move: Move, ranking: Tensor | Binned | None) -> Tensor | None:
         """Blend one parameter; returns sums for the statistics if asked, None of an empty shard."""
-        of_rank = partial(sensitivity, move.prior)
+        of_rank = partial(plan.sensitivity, move.prior)
         with self._scratch() as scratch:
             if ranking is None:
                 ranking = self._ranking.alone(move.grad.local, scratch)
@@ -407,7 +399,7 @@ class ScaledStep:
             sums = []
             # Eq. 14 is applied to a histogram's few entries instead of every element.
             for where, s in pieces(move.grad.local, ranking, of_rank, wide(new), scratch):
-                if collect:
+                if plan.statistics is not None:
                     sums.append(StepStatistics.sums(new[where], old[where], s))
                 _lerp(new[where], old[where], s)
         if not move.new.is_contiguous():
