@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not dist.is_available(), reason='needs torch.dis
 
 STEPS = 2
 PRIOR = {'0.weight': 1.0, '0.bias': 0.25, '2.weight': 0.5}
-#: FSDP2 works on the CPU where its streams can record events: from torch 2.7 on.
+#: FSDP2 works on the CPU where its streams can record events, which those of torch 2.6 cannot.
 SHARDS_ON_CPU = hasattr(torch.cpu.Stream, 'record_event')
 needs_shards = pytest.mark.skipif(not SHARDS_ON_CPU, reason='this torch shards on GPUs only')
 RANKINGS = [(rank, scope) for rank in ('exact', 'histogram') for scope in ('tensor', 'global')]
@@ -55,7 +55,7 @@ def train_sharded(rank, scope, **settings):
         if hasattr(layer, 'set_force_sum_reduction_for_comms'):
             layer.set_force_sum_reduction_for_comms(
                 True
-            )  # the mean is a sum with gloo in torch 2.8
+            )  # gloo's mean is a sum in torch 2.8
     return [p.full_tensor() for p in train(model, batches(torch.float32), rank, scope, **settings)]
 
 
