@@ -196,6 +196,8 @@ def _child(fifo: str, tool: str, arguments, event: Event | None, environment: di
         os.dup2(descriptor, stream)
     sys.stdout = os.fdopen(1, 'w', buffering=1)
     sys.stderr = os.fdopen(2, 'w', buffering=1)
+    # A shell that starts the tests in the background has told them to ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(environment, SRTRACK_INDEX_CACHE='0')
     import mmengine.config.config
     from mmengine.runner import Runner
