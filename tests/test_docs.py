@@ -1,11 +1,14 @@
-"""What the docs name is there: links, anchors, files, commands with their flags, settings."""
+"""What the docs name is there: links, anchors, files, commands, flags, settings, imports."""
 
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -20,6 +23,10 @@ from srtrack.registry import HOOKS, OPTIM_WRAPPERS
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / 'docs').glob('*.md'))
 TEXTS = [ROOT / 'README.md', *PAGES]
+#: Stands for CONFIG and for configs that a page lets readers put together.
+LASHER = ROOT / 'configs/srtrack/srtrack_ostrack-b256_lasher.py'
+#: The others' configs are of other projects.
+OUR_COMMANDS = [page for page in TEXTS if page.name != 'mix_in.md']
 FOLDERS = 'configs|tools|docs|tests|examples|requirements|srtrack'
 #: Stand for a name, or for what users have at their place.
 PLACEHOLDER = re.compile(r'[A-Z]{3,}|[{}<>]|\.mim')
@@ -45,7 +52,14 @@ def anchors(path):
 
 @by_page
 def test_links(page):
-    for target in re.findall(r'\]\(([^)\s]+)\)', without_code(page.read_text())):
+    """Of links to other places the form alone: tests have no net."""
+    text = without_code(page.read_text())
+    assert not re.search(r'\]\[|^\[[^\]]+\]: ', text, re.M), 'links by name are not looked at here'
+    for url in re.findall(r'\w+://[^\s)>]+', text):
+        scheme, host, *_ = urlsplit(url)
+        assert scheme == 'https', f'{page.name} links to {url}'
+        assert re.fullmatch(r'[a-z0-9-]+(\.[a-z0-9-]+)+', host), f'{page.name} links to {url}'
+    for target in re.findall(r'\]\(([^)\s]+)', text):
         if '://' in target:
             continue
         name, _, anchor = target.partition('#')
@@ -75,6 +89,28 @@ def test_commands(page):
         source = ''.join(path.read_text() for path in called_by(ROOT / tool))
         for flag in re.findall(r'(?<=\s)--[\w-]+', arguments.split('#')[0]):
             assert f"'{flag}'" in source, f'{page.name}: {tool} takes no {flag}'
+
+
+@pytest.mark.parametrize('page', OUR_COMMANDS, ids=lambda page: page.name)
+def test_options_of_commands(page):
+    """What stands after ``--cfg-options`` can be set in the config before it."""
+    for line in code(page.read_text()).splitlines():
+        command, found, options = line.partition('--cfg-options ')
+        if not found or ('tools/' in command and not re.search(r'CONFIG|configs/', command)):
+            continue  # a tool that has its own config
+        names = re.findall(r'configs/[\w./-]+\.py', command)
+        config = ROOT / names[0] if names and not PLACEHOLDER.search(names[0]) else LASHER
+        parse_options(config, shlex.split(options.split('#')[0]))
+
+
+@by_page
+def test_imports(page):
+    """Python blocks parse, and name what is there."""
+    for block in re.findall(r'```python\n(.*?)```', page.read_text(), re.S):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module.partition('.')[0] == 'srtrack':
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, each.name) for each in node.names), ast.unparse(node)
 
 
 def called_by(script):
@@ -129,19 +165,23 @@ ROWS = re.findall(r'^\| `([^|]*=[^|]*)` \|', (ROOT / 'docs/configs.md').read_tex
 @pytest.mark.parametrize('options', ROWS)
 def test_settings(options):
     """Settings in docs/configs.md are those of the wrapper and the hook, or in the config already."""
-    parser = argparse.ArgumentParser()
-    add_config_arguments(parser)
-    path = str(ROOT / 'configs/srtrack/srtrack_ostrack-b256_lasher.py')
-    args = parser.parse_args([path, '--cfg-options', *shlex.split(options)])
-    plain, config = load_config(path), load_config(path, args.cfg_options)
-    for key, value in args.cfg_options.items():
+    config, changed = parse_options(LASHER, shlex.split(options))
+    for key, value in changed.items():
         assert lookup(config, key) == value
         if not key.startswith(('optim_wrapper.', 'custom_hooks.')):
-            lookup(plain, key)
+            lookup(load_config(LASHER), key)
     HOOKS.build(dict(config.custom_hooks[0], _scope_='srtrack'))
     wrapper = {key: value for key, value in config.optim_wrapper.items() if key != 'constructor'}
     wrapper['optimizer'] = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     OPTIM_WRAPPERS.build(dict(wrapper, _scope_='srtrack'))
+
+
+def parse_options(path, words):
+    """The config with these ``--cfg-options``, and these as a dict."""
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    args = parser.parse_known_args([str(path), '--cfg-options', *words])[0]
+    return load_config(path, args.cfg_options), args.cfg_options
 
 
 def lookup(config, key):
