@@ -213,5 +213,5 @@ def _need(package: str):
         return __import__(package)
     except ImportError as error:
         raise ImportError(
-            f'ONNX needs the package {package}: pip install -r requirements/deploy.txt'
+            f'ONNX needs the package {package}: pip install "srtrack[deploy]"'
         ) from error

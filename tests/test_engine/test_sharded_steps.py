@@ -53,9 +53,7 @@ def train_sharded(rank, scope, **settings):
     for layer in (model[0], model):
         fully_shard(layer, mesh=mesh)
         if hasattr(layer, 'set_force_sum_reduction_for_comms'):
-            layer.set_force_sum_reduction_for_comms(
-                True
-            )  # gloo's mean is a sum in torch 2.8
+            layer.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
     return [p.full_tensor() for p in train(model, batches(torch.float32), rank, scope, **settings)]
 
 

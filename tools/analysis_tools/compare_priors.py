@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from mmengine.registry import init_default_scope
 from scipy.stats import spearmanr
 
@@ -50,7 +51,7 @@ def parse_args() -> argparse.Namespace:
         help=f'what to compare (default: {" ".join(ALL)})',
     )
     parser.add_argument('--num-batches', type=int, metavar='N', help='batches of source data')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the random directions')
+    parser.add_argument('--seed', type=int, default=0, help='seed of random directions and weights')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args()
 
@@ -112,6 +113,7 @@ def main() -> None:
     init_default_scope(config.get('default_scope', 'srtrack'))
     hook = hook_config(config)
     estimators = {text: build_estimator(text, hook['estimator']) for text in args.estimators}
+    torch.manual_seed(args.seed)  # a model without a checkpoint
     model = init_model(config, args.checkpoint or config.get('load_from'), args.device)
     names = regularized_names(model, config.optim_wrapper.get('params'))
     prior_pass = PriorPass(model, names)
