@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
+from public_names import foreign_head
 from torch import nn
 
 from srtrack.engine.prior_pass import PriorPass, load_source_batches
@@ -250,14 +251,6 @@ def test_sdstrack_drops_tokens_of_each_modality_by_itself():
 
 
 # --- what they start from --------------------------------------------------------------------------
-
-
-def foreign_head(model):
-    for name, value in model.head.state_dict().items():
-        tower, layer, *rest = name.split('.')
-        rest = [dict(conv='0', bn='1').get(part, part) for part in rest]
-        tower = 'ctr' if tower == 'score' else tower
-        yield f'box_head.conv{int(layer) + 1}_{tower}.{".".join(rest)}', value
 
 
 def public_ostrack(model):

@@ -14,6 +14,7 @@ import types
 import pytest
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
+from public_names import foreign_head
 from torch import nn
 
 from srtrack.models.pretrained import (
@@ -201,14 +202,6 @@ VIT = dict(
     temporal_embed=True,
 )
 HEAD = dict(type='CenterHead', in_channels=64, channels=16)
-
-
-def foreign_head(model):
-    for name, value in model.head.state_dict().items():
-        tower, layer, *rest = name.split('.')
-        rest = [dict(conv='0', bn='1').get(part, part) for part in rest]
-        tower = 'ctr' if tower == 'score' else tower
-        yield f'box_head.conv{int(layer) + 1}_{tower}.{".".join(rest)}', value
 
 
 def public_srdroptrack(dual):
