@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 import torch
 from torch import distributed as dist
@@ -57,9 +55,9 @@ def train_sharded(rank, scope, **settings):
     return [p.full_tensor() for p in train(model, batches(torch.float32), rank, scope, **settings)]
 
 
-def worker(process: int, port: int, folder: str) -> None:
+def worker(process: int, folder: str) -> None:
     torch.set_num_threads(1)
-    address = f'tcp://127.0.0.1:{port}'
+    address = f'file://{folder}/store'
     dist.init_process_group('gloo', init_method=address, rank=process, world_size=2)
     results = {}
     for ranking in RANKINGS:
@@ -79,10 +77,7 @@ def worker(process: int, port: int, folder: str) -> None:
 @pytest.fixture(scope='module')
 def two_processes(tmp_path_factory) -> list:
     folder = tmp_path_factory.mktemp('two_processes')
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    mp.spawn(worker, (port, str(folder)), nprocs=2)
+    mp.spawn(worker, (str(folder),), nprocs=2)
     return [torch.load(folder / f'{process}.pt', weights_only=True) for process in range(2)]
 
 
