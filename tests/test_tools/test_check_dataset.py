@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 
 import cv2
 import numpy as np
@@ -14,28 +12,10 @@ TOOL = 'dataset_converters/check_dataset.py'
 
 
 @pytest.fixture
-def check(repo_root, tmp_path, monkeypatch, capsys):
-    """Run the tool in this process, which spares seconds of imports a call.
-
-    Returns its exit status, standard output and standard error.
-    """
-    spec = importlib.util.spec_from_file_location('check_dataset', repo_root / 'tools' / TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'check_dataset', tool)  # worker processes look it up
-    spec.loader.exec_module(tool)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, workers=1):
-        command = ['check_dataset.py', *map(str, arguments), '--workers', str(workers)]
-        monkeypatch.setattr(sys, 'argv', command)
-        status = 0
-        try:
-            tool.run_command(tool.main)
-        except SystemExit as stop:
-            status = stop.code
-        return (status, *capsys.readouterr())
-
-    return run
+def check(load_tool):
+    """Run the tool, by default in one process."""
+    run = load_tool(TOOL)
+    return lambda *arguments, workers=1: run(*arguments, '--workers', workers)
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 
 import cv2
 import numpy as np
@@ -28,26 +26,9 @@ def recording(tmp_path):
 
 
 @pytest.fixture
-def convert(repo_root, tmp_path, monkeypatch, capsys):
-    """Run the converter in this process, which spares seconds of imports a call.
-
-    Returns its exit status, standard output and standard error.
-    """
-    spec = importlib.util.spec_from_file_location('events_to_frames', repo_root / 'tools' / TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['events_to_frames.py', *map(str, arguments)])
-        status = 0
-        try:
-            tool.run_command(tool.main)
-        except SystemExit as stop:
-            status = stop.code
-        return (status, *capsys.readouterr())
-
-    return run
+def convert(load_tool):
+    """Run the converter."""
+    return load_tool(TOOL)
 
 
 def test_real_recording_at_the_times_of_its_frames(run_tool, shared, tmp_path):
