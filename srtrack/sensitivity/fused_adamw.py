@@ -1,16 +1,19 @@
-"""The scaled step on a GPU: AdamW and the blend in one pass, and the blend of any other optimizer.
+"""AdamW and the blend in one pass over memory, and on a GPU the blend of any other optimizer.
 
-The result is that of :class:`torch.optim.AdamW` followed by the blend, to float32 rounding. State
-lives in the optimizer, in AdamW's form, so that checkpoints do not depend on how a step was made.
+The result is that of :class:`torch.optim.AdamW` followed by the blend, to float32 rounding; on the
+CPU that of its fused form, bit for bit. State lives in the optimizer, in AdamW's form, so that
+checkpoints do not depend on how a step was made.
 
-The kernels have been checked against that reference in Triton's interpreter on the CPU, and they
-compile for compute capabilities 8.0 and 9.0. They have been run on no GPU.
+On the CPU torch's fused AdamW updates a piece of a parameter, which is blended while it is in the
+cache. On a GPU one kernel treats all parameters. The kernels have been checked against that
+reference in Triton's interpreter on the CPU, and they compile for compute capabilities 8.0 and 9.0.
+They have been run on no GPU.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import torch
@@ -20,37 +23,43 @@ from .batches import addresses, cut, upload
 from .histogram import MagnitudeHistogram, new_scratch
 from .ranking import Lookup
 from .sharding import local
-
-# What the kernel does not do, or where AdamW keeps its step count on the device.
-_OTHER_FORMS = ('amsgrad', 'maximize', 'capturable', 'differentiable', 'fused')
+from .stepping import has_step_hooks
 
 
 def fusable_groups(
-    optimizer: torch.optim.Optimizer | None, params: Mapping[str, Tensor]
+    optimizer: torch.optim.Optimizer | None, params: Mapping[str, Tensor], collect: bool = False
 ) -> dict[str, dict]:
-    """The parameters that :func:`fused_update` can update, with their parameter groups, by name.
+    """The parameters for which AdamW and the blend can be one pass, with their groups, by name.
 
-    They are those of :func:`on_gpu` that a plain :class:`torch.optim.AdamW` holds; none without
-    Triton.
+    They are contiguous float32, in a plain :class:`torch.optim.AdamW` without hooks on its step. On
+    the CPU its form must be the fused one or its own choice (neither ``fused`` nor ``foreach`` is
+    set); on a GPU it must not be the fused one, which keeps the step count there, and Triton is
+    needed.
 
     Args:
         optimizer (Optimizer, optional): What is asked to step; None fuses nothing.
         params (Mapping[str, Tensor]): Parameters with gradients, by name.
+        collect (bool): Whether statistics will be collected, which on a GPU takes old values.
     """
-    if type(optimizer) is not torch.optim.AdamW:
+    if type(optimizer) is not torch.optim.AdamW or has_step_hooks(optimizer):
         return {}
-    group_of = {
-        id(param): group
-        for group in optimizer.param_groups
-        if not any(group.get(form) for form in _OTHER_FORMS)
-        for param in group['params']
-    }
-    fusable = {
+    group_of = {id(param): group for group in optimizer.param_groups for param in group['params']}
+    return {
         name: group_of[id(param)]
         for name, param in params.items()
-        if id(param) in group_of and on_gpu(param, param.grad)
+        if id(param) in group_of
+        and _is_fusable(param, optimizer.state.get(param, {}), group_of[id(param)], collect)
     }
-    return fusable if fusable and _has_triton() else {}
+
+
+def _is_fusable(param: Tensor, state: dict, group: dict, collect: bool) -> bool:
+    if any(group.get(form) for form in ('amsgrad', 'maximize', 'capturable', 'differentiable')):
+        return False
+    moments = [state[key] for key in ('exp_avg', 'exp_avg_sq') if key in state]
+    if on_gpu(param, param.grad, *moments):
+        return not (collect or group.get('fused')) and _has_triton()
+    own_choice = group.get('fused') is None and group.get('foreach') is None
+    return bool(group.get('fused') or own_choice) and on_cpu(param, param.grad, *moments)
 
 
 def on_gpu(*tensors: Tensor) -> bool:
@@ -58,13 +67,22 @@ def on_gpu(*tensors: Tensor) -> bool:
 
     Those can be treated together, in a few launches.
     """
+    interpreted = os.environ.get('TRITON_INTERPRET') == '1'
+    return all(tensor.is_cuda or interpreted for tensor in tensors) and _are_plain(tensors)
+
+
+def on_cpu(*tensors: Tensor) -> bool:
+    """As :func:`on_gpu`, on the CPU."""
+    return all(tensor.is_cpu for tensor in tensors) and _are_plain(tensors)
+
+
+def _are_plain(tensors: Iterable[Tensor]) -> bool:
     return all(_is_plain(local(tensor)) for tensor in tensors)
 
 
 def _is_plain(tensor: Tensor) -> bool:
     return (
-        (tensor.is_cuda or os.environ.get('TRITON_INTERPRET') == '1')
-        and tensor.dtype is torch.float32
+        tensor.dtype is torch.float32
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and tensor.is_contiguous()
     )
@@ -98,13 +116,7 @@ def fused_update(
     """
     from .triton_kernels import PIECE, adamw_and_blend, adamw_factors
 
-    for param in params:
-        state = states[param]
-        if not state:
-            state['step'] = torch.tensor(0.0)
-            state['exp_avg'] = torch.zeros_like(param)
-            state['exp_avg_sq'] = torch.zeros_like(param)
-    own = [states[param] for param in params]
+    own = [_begun(states[param], param) for param in params]
     torch._foreach_add_([state['step'] for state in own], 1)
 
     @cache
@@ -135,6 +147,49 @@ def fused_update(
         bits,
     )
     _increment_versions(tensor for row in written for tensor in row)
+
+
+def update_by_slice(
+    param: Tensor, state: dict, group: Mapping[str, object]
+) -> Callable[[slice], None]:
+    """AdamW's update of one parameter on the CPU, of which every element is to be updated once.
+
+    Args:
+        param (Tensor): With its gradient.
+        state (dict): The optimizer's of it, whose step is counted here; may be empty.
+        group (Mapping): Its parameter group.
+
+    Returns:
+        Callable: Updates a slice of the flattened parameter and its state.
+    """
+    _begun(state, param)['step'] += 1
+    whole = param.detach(), param.grad, state['exp_avg'], state['exp_avg_sq']
+    flat = [local(tensor).view(-1) for tensor in whole]
+
+    def update(where: slice) -> None:
+        torch._fused_adamw_(
+            *([tensor[where]] for tensor in flat),
+            max_exp_avg_sqs=[],
+            state_steps=[state['step']],
+            amsgrad=False,
+            lr=float(group['lr']),
+            beta1=float(group['betas'][0]),
+            beta2=float(group['betas'][1]),
+            weight_decay=group['weight_decay'],
+            eps=group['eps'],
+            maximize=False,
+        )
+
+    return update
+
+
+def _begun(state: dict, param: Tensor) -> dict:
+    """AdamW's state of a parameter, begun where there is none."""
+    if not state:
+        state['step'] = torch.tensor(0.0)
+        state['exp_avg'] = torch.zeros_like(param)
+        state['exp_avg_sq'] = torch.zeros_like(param)
+    return state
 
 
 def fused_blend(

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-# Elements treated at a time: their scratch buffers (4 bytes each) stay in a core's cache.
+# Elements treated at a time: few enough for their scratch buffers (4 bytes each) to stay in a
+# cache, enough for threads not to wait for each other at every operation.
 CHUNK = 1 << 18
-# Up to this size the bins of a tensor are kept from counting to looking up, 16 MB of them.
-KEPT = 1 << 22
 
 _INTEGERS = {
     torch.float32: torch.int32,
@@ -141,17 +140,17 @@ def chunks(values: Tensor, scratch: Tensor) -> Iterator[tuple[slice, Tensor]]:
         yield where, values[where]
 
 
-def new_scratch(values: Tensor, dtype: torch.dtype = torch.int32, longest: int = CHUNK) -> Tensor:
+def new_scratch(values: Tensor, dtype: torch.dtype = torch.int32) -> Tensor:
     """A buffer for the pieces of a tensor, on its device.
 
-    On the CPU a piece has at most ``longest`` elements. Elsewhere it is all of them: a GPU has no
+    On the CPU a piece has at most ``CHUNK`` elements. Elsewhere it is all of them: a GPU has no
     reason for pieces but many launches to lose.
     """
-    return torch.empty(_piece_length(values, longest), dtype=dtype, device=values.device)
+    return torch.empty(_piece_length(values), dtype=dtype, device=values.device)
 
 
-def _piece_length(values: Tensor, longest: int) -> int:
-    return max(min(values.numel(), longest) if values.is_cpu else values.numel(), 1)
+def _piece_length(values: Tensor) -> int:
+    return max(min(values.numel(), CHUNK) if values.is_cpu else values.numel(), 1)
 
 
 class Scratch:
@@ -160,11 +159,10 @@ class Scratch:
     def __init__(self):
         self._buffers: dict[tuple, Tensor] = {}
 
-    def __call__(
-        self, values: Tensor, dtype: torch.dtype = torch.int32, longest: int = CHUNK
-    ) -> Tensor:
-        key = values.device, dtype, longest
-        length = _piece_length(values, longest)
+    def __call__(self, purpose: str, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """The buffer that goes by this name, for the pieces of ``values``."""
+        key = purpose, values.device, dtype
+        length = _piece_length(values)
         if key not in self._buffers or self._buffers[key].numel() < length:
-            self._buffers[key] = new_scratch(values, dtype, longest)
+            self._buffers[key] = new_scratch(values, dtype)
         return self._buffers[key][:length]

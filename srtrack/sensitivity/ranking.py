@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,11 +11,12 @@ from torch import Tensor
 from torch import distributed as dist
 
 from .counting import count_magnitudes
-from .histogram import KEPT, MagnitudeHistogram, Scratch, chunks, rank_table
+from .histogram import MagnitudeHistogram, Scratch, chunks, rank_table
 from .sharding import Groups, by_groups
 from .transfer import (
     SORTED_BELOW,
     exact_rank,
+    exact_rank_each,
     exact_rank_rows,
     exact_ranks,
     exact_ranks_of_parts,
@@ -35,10 +35,15 @@ class Shard(NamedTuple):
 
 
 class Binned(NamedTuple):
-    """A histogram to read ranks off, and the bin of each element where it is still at hand."""
+    """Ranks by bin, and the histogram that knows the bins of elements."""
 
     histogram: MagnitudeHistogram
-    bins: Tensor | None
+    ranks: Tensor
+    """1-D, float64."""
+
+    @classmethod
+    def of(cls, histogram: MagnitudeHistogram) -> Binned:
+        return cls(histogram, histogram.rank_table(torch.float64))
 
 
 class Lookup(NamedTuple):
@@ -77,48 +82,55 @@ class GradientRanking:
         grads, groups = [shard.local for shard in shards], [shard.groups for shard in shards]
         if self.rank == 'exact':
             return exact_ranks(grads, groups, torch.float64)
-        return [Binned(joint_histogram(grads, groups, self.bits, run), None)] * len(shards)
+        return [Binned.of(joint_histogram(grads, groups, self.bits, run))] * len(shards)
 
-    def over_parts(self, shards: Sequence[Shard]) -> list[Tensor | Binned | None]:
-        """How gradients rank each by itself of which other processes hold parts; else None.
+    def by_themselves(self, shards: Sequence[Shard]) -> list[Tensor | Binned | None]:
+        """How gradients rank each by itself, as far as it is quicker to find out for several.
 
-        Talks to those processes, once or twice for all that can share a message.
+        Those are small ones, and those of which other processes hold parts: it talks to those
+        processes, once or twice for all that can share a message. The others are None and left to
+        :meth:`alone`.
         """
         alike, found = defaultdict(list), {}
         for index, shard in enumerate(shards):
-            if self.by_histogram(shard.numel):
+            small = shard.numel <= SORTED_BELOW
+            if shard.groups and self.by_histogram(shard.numel):
                 way = 'count'
-            elif len(shard.groups) == 1 and shard.numel <= SORTED_BELOW:
+            elif small and len(shard.groups) == 1:
                 way = 'gather together'
-            else:  # large ones take much memory; of a table of processes, rows go before columns
+            elif shard.groups:  # large ones take much memory; a table's rows go before its columns
                 way = 'gather'
-            if shard.groups:
-                alike[shard.groups, shard.local.dtype, way].append(index)
-        for (groups, dtype, way), members in alike.items():
-            parts = [shards[index] for index in members]
-            if way == 'count':
-                found.update(zip(members, map(partial(self._binned, dtype), self._counts(parts))))
-            elif way == 'gather together':
-                grads = [part.local for part in parts]
-                found.update(zip(members, exact_ranks_of_parts(grads, *groups)))
+            elif small and shard.local.dtype is not torch.float64:
+                way = 'sort together'
             else:
-                for index, part in zip(members, parts):
-                    found[index] = exact_ranks([part.local], [groups], wide(part.local))[0]
+                continue
+            alike[way, shard.groups, shard.local.dtype, shard.local.device].append(index)
+        for (way, groups, dtype, _), members in alike.items():
+            parts = [shards[index] for index in members]
+            grads = [part.local for part in parts]
+            if way == 'count':
+                ranks = [self._binned(dtype, counts) for counts in self._counts(parts)]
+            elif way == 'gather together':
+                ranks = exact_ranks_of_parts(grads, *groups)
+            elif way == 'gather':
+                ranks = [exact_ranks([grad], [groups], wide(grad))[0] for grad in grads]
+            else:
+                ranks = exact_rank_each(grads)
+            found.update(zip(members, ranks))
         return [found.get(index) for index in range(len(shards))]
 
     def _binned(self, dtype: torch.dtype, counts: Tensor) -> Binned:
         histogram = MagnitudeHistogram(dtype, self.bits, counts.device)
         histogram.counts = counts.long()
-        return Binned(histogram, None)
+        return Binned.of(histogram)
 
     def alone(self, grad: Tensor, scratch: Scratch) -> Tensor | Binned:
-        """How a gradient ranks by itself; valid until ``scratch`` is used again."""
+        """How a gradient ranks by itself."""
         if not self.by_histogram(grad.numel()):
             return exact_rank(grad, out=torch.empty_like(grad, dtype=wide(grad)))
         histogram = MagnitudeHistogram(grad.dtype, self.bits, grad.device)
-        bins = scratch(grad, torch.int32, KEPT)
-        histogram.add(grad.reshape(-1), bins)
-        return Binned(histogram, bins if bins.numel() == grad.numel() else None)
+        histogram.add(grad.reshape(-1), scratch('bins', grad, torch.int32))
+        return Binned.of(histogram)
 
     def lookups(
         self,
@@ -142,7 +154,7 @@ class GradientRanking:
 
         indices = range(len(shards))
         if joint is not None:
-            add(indices, joint.histogram.rank_table(), True)
+            add(indices, joint.ranks.float(), True)
         else:
             counted = [index for index in indices if self.by_histogram(shards[index].numel)]
             sorted_ = [index for index in indices if not self.by_histogram(shards[index].numel)]
@@ -153,7 +165,7 @@ class GradientRanking:
             if whole:
                 add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
             parts = [index for index in sorted_ if shards[index].groups]
-            for index, ranks in zip(parts, self.over_parts([shards[index] for index in parts])):
+            for index, ranks in zip(parts, self.by_themselves([shards[index] for index in parts])):
                 add([index], ranks.view(1, -1), False)
         return [found[index] for index in indices]
 
@@ -184,13 +196,12 @@ def pieces(
     if isinstance(ranking, Tensor):
         yield slice(None), of_rank(ranking.to(dtype)).reshape(-1)
         return
-    histogram, bins = ranking
-    table = of_rank(histogram.rank_table(dtype))
+    table = of_rank(ranking.ranks.to(dtype))
     flat = grad.reshape(-1)
-    value = scratch(flat, dtype)
-    for where, chunk in chunks(flat, value):
-        found = histogram.bins(chunk, out=scratch(flat)) if bins is None else bins[where]
-        yield where, torch.index_select(table, 0, found, out=value[: chunk.numel()])
+    bins, values = scratch('bins', flat, torch.int32), scratch('values', flat, dtype)
+    for where, chunk in chunks(flat, values):
+        found = ranking.histogram.bins(chunk, out=bins)
+        yield where, torch.index_select(table, 0, found, out=values[: chunk.numel()])
 
 
 def wide(tensor: Tensor) -> torch.dtype:

@@ -50,8 +50,11 @@ def parts(
 
 
 def _can_step_in_parts(optimizer: optim.Optimizer | None) -> bool:
-    if type(optimizer) not in _BY_PARAMETER:
-        return False
+    return type(optimizer) in _BY_PARAMETER and not has_step_hooks(optimizer)
+
+
+def has_step_hooks(optimizer: optim.Optimizer) -> bool:
+    """Whether somebody is called before or after the optimizer's ``step``."""
     of_all = sys.modules[optim.Optimizer.__module__]
     hooks = (
         getattr(optimizer, '_optimizer_step_pre_hooks', None),
@@ -59,7 +62,7 @@ def _can_step_in_parts(optimizer: optim.Optimizer | None) -> bool:
         getattr(of_all, '_global_optimizer_pre_hooks', None),
         getattr(of_all, '_global_optimizer_post_hooks', None),
     )
-    return not any(hooks)
+    return any(hooks)
 
 
 @contextmanager

@@ -48,8 +48,28 @@ def exact_rank(grad: Tensor, out: Tensor | None = None) -> Tensor:
     return out.copy_(_mean_ranks(magnitude_keys(grad).flatten(), out.dtype).view_as(grad))
 
 
+def exact_rank_each(grads: Sequence[Tensor]) -> list[Tensor]:
+    """As :func:`exact_rank`, of several small tensors by one sort: the quick way on a CPU.
+
+    Args:
+        grads (Sequence[Tensor]): Gradients on one device; float16, bfloat16 or float32.
+
+    Returns:
+        list[Tensor]: Ranks of the gradients' shapes, float32.
+    """
+    numels = torch.tensor([grad.numel() for grad in grads])
+    keys = torch.cat([magnitude_keys(grad).flatten() for grad in grads]).long()
+    # The tensor's index above the magnitude keeps tensors apart, in their order.
+    which = torch.arange(len(grads)).repeat_interleave(numels)
+    twice_rank = _twice_mean_ranks(keys | which.to(keys.device) << 32)
+    before = (numels.cumsum(0) - numels)[which].to(keys.device)
+    span = (2 * (numels - 1)).clamp(min=1)[which].to(keys.device)
+    ranks = ((twice_rank - 2 * before).double() / span).float()
+    return [part.view_as(grad) for part, grad in zip(ranks.split(numels.tolist()), grads)]
+
+
 def exact_rank_rows(grads: Sequence[Tensor]) -> Tensor:
-    """As :func:`exact_rank`, of several small tensors in a few launches, without host waits.
+    """As :func:`exact_rank`, of several small tensors without host waits: the way of a GPU.
 
     Args:
         grads (Sequence[Tensor]): Gradients of one dtype on one device.
@@ -322,10 +342,20 @@ def _wide(grad: Tensor) -> Tensor:
 
 def _mean_ranks(keys: Tensor, dtype: torch.dtype) -> Tensor:
     """Rank of 1-D keys, ties at their mean, over n - 1; rounded once, to ``dtype``."""
+    span = max(2 * (keys.numel() - 1), 1)
+    return _by_ties(keys, lambda twice_rank: (twice_rank.double() / span).to(dtype))
+
+
+def _twice_mean_ranks(keys: Tensor) -> Tensor:
+    """Twice the rank of 1-D keys, ties at their mean; int64."""
+    return _by_ties(keys, lambda twice_rank: twice_rank)
+
+
+def _by_ties(keys: Tensor, of_twice_rank: Callable[[Tensor], Tensor]) -> Tensor:
+    """A function of twice the mean rank, computed once for keys that tie, by 1-D key."""
     ordered, order = keys.sort()
     counts = torch.unique_consecutive(ordered, return_counts=True)[1]
-    twice_rank = (2 * counts.cumsum(0) - counts - 1).double()
-    by_order = (twice_rank / max(2 * (keys.numel() - 1), 1)).to(dtype).repeat_interleave(counts)
+    by_order = of_twice_rank(2 * counts.cumsum(0) - counts - 1).repeat_interleave(counts)
     return torch.empty_like(by_order).index_copy_(0, order, by_order)
 
 

@@ -13,12 +13,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from .batches import upload
-from .fused_adamw import (
-    fusable_groups,
-    fused_blend,
-    fused_update,
-    on_gpu,
-)
+from .fused_adamw import fusable_groups, fused_blend, fused_update, on_gpu, update_by_slice
 from .histogram import MagnitudeHistogram, Scratch
 from .ranking import Binned, GradientRanking, Shard, pieces, wide
 from .schedule import joint_sensitivity
@@ -40,7 +35,7 @@ class Move(NamedTuple):
     new: Tensor
     """Of a sharded parameter this process's part, as ``old``."""
     old: Tensor | None
-    """None where AdamW and the blend are one kernel: then ``new`` is still to come."""
+    """None where AdamW and the blend are one pass: then ``new`` is still to come."""
 
 
 class Plan(NamedTuple):
@@ -50,7 +45,7 @@ class Plan(NamedTuple):
     statistics: StepStatistics | None
     optimizer: torch.optim.Optimizer | None
     fused: Mapping[str, dict]
-    """Parameter groups of those for which AdamW and the blend are one kernel, by name."""
+    """Parameter groups of those for which AdamW and the blend are one pass, by name."""
     joint: Mapping[str, Tensor | Binned] | None
     """How gradients rank, by name, where they are ranked together."""
 
@@ -72,11 +67,12 @@ class ScaledStep:
     - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
       process updates its own as one process that holds everything would.
 
-    Memory: one copy of the regularised parameters, kept between steps. On the CPU :meth:`step` needs
-    only one of a part of them where it is given the optimizer, and on a GPU none where AdamW is
-    fused, but for a step that collects statistics. The exact rank needs several times the
-    largest tensor on the way (with ``scope='global'``, of all of them), the histogram rank on the
-    CPU at most 18 MB per thread.
+    Memory: one copy of the regularised parameters, kept between steps. :meth:`step` needs none where
+    it is given the optimizer and AdamW and the blend are one pass
+    (:mod:`~srtrack.sensitivity.fused_adamw`; on a GPU but for a step that collects statistics), and
+    on the CPU only one of a part of the parameters for torch's other optimizers. The exact rank
+    needs several times the largest tensor on the way (with ``scope='global'``, of all of them), the
+    histogram rank on the CPU 4 MB per thread.
 
     The histogram rank treats several tensors at a time on the CPU, in as many threads as torch is
     set to use (:func:`torch.set_num_threads`, ``OMP_NUM_THREADS``).
@@ -194,8 +190,8 @@ class ScaledStep:
             optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
                 its ``step()`` and that is not skipped. AdamW with the histogram rank is then done
                 in one pass where it can be, see :mod:`~srtrack.sensitivity.fused_adamw`. On the
-                CPU, optimizers of torch are stepped in parts, to the same result: each sees the
-                gradients of some parameters only, so that only their old values are copied.
+                CPU, torch's other optimizers are stepped in parts, to the same result: each sees
+                the gradients of some parameters only, so that only their old values are copied.
 
         Returns:
             dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
@@ -226,8 +222,9 @@ class ScaledStep:
 
         by_element = sensitivity(0.0, 1.0) > 0
         fused = {}
-        if by_element and not collect and self.rank == 'histogram':
-            fused = fusable_groups(optimizer, {name: self._params[name] for name in moving})
+        if by_element and self.rank == 'histogram':
+            params = {name: self._params[name] for name in moving}
+            fused = fusable_groups(optimizer, params, collect)
         names = list(grads) if collect else moving
         joint = self._rank_together(names) if by_element and self.scope == 'global' else None
         plan = Plan(sensitivity, statistics, optimizer, fused, joint)
@@ -349,7 +346,7 @@ class ScaledStep:
         if plan.joint is not None:
             rankings = [plan.joint[move.name] for move in others]
         else:
-            rankings = self._ranking.over_parts([move.grad for move in others])
+            rankings = self._ranking.by_themselves([move.grad for move in others])
         with workers(parallel) as run:
             for sums in run(partial(self._blend_one, plan), others, rankings):
                 if sums is not None:
@@ -358,7 +355,7 @@ class ScaledStep:
     def _on_gpu(self, move: Move, plan: Plan) -> bool:
         """Whether a parameter is treated together with others, see :func:`on_gpu`."""
         if move.old is None:
-            return True
+            return on_gpu(move.new)
         no_sums = self.rank == 'histogram' and plan.statistics is None
         return no_sums and on_gpu(move.new, move.old, move.grad.local)
 
@@ -395,16 +392,32 @@ class ScaledStep:
         with self._scratch() as scratch:
             if ranking is None:
                 ranking = self._ranking.alone(move.grad.local, scratch)
-            new, old = move.new.reshape(-1), move.old.view(-1)
-            sums = []
+            new, sums = move.new.reshape(-1), []
+            step = self._step_by_slice(plan, move, scratch)
             # Eq. 14 is applied to a histogram's few entries instead of every element.
             for where, s in pieces(move.grad.local, ranking, of_rank, wide(new), scratch):
+                old = step(where)
                 if plan.statistics is not None:
-                    sums.append(StepStatistics.sums(new[where], old[where], s))
-                _lerp(new[where], old[where], s)
+                    sums.append(StepStatistics.sums(new[where], old, s))
+                _lerp(new[where], old, s)
         if not move.new.is_contiguous():
             move.new.copy_(new.view_as(move.new))
         return torch.stack(sums).sum(0) if sums else None
+
+    def _step_by_slice(self, plan: Plan, move: Move, scratch: Scratch) -> Callable[[slice], Tensor]:
+        """A function that steps a slice, if that is still to be done, and returns its old values."""
+        if move.old is not None:
+            return move.old.view(-1).__getitem__
+        param, new = self._params[move.name], move.new.view(-1)
+        update = update_by_slice(param, plan.optimizer.state[param], plan.fused[move.name])
+
+        def step(where: slice) -> Tensor:
+            piece = new[where]
+            old = scratch('old', new, new.dtype)[: piece.numel()].copy_(piece)
+            update(where)
+            return old
+
+        return step
 
     @contextmanager
     def _scratch(self) -> Iterator[Scratch]:

@@ -1,5 +1,6 @@
 """Two processes that hold shards agree with one that holds everything."""
 
+import itertools
 import os
 from importlib.util import find_spec
 
@@ -17,7 +18,9 @@ from srtrack.sensitivity import (
 
 SHARDS = ((5000, 0, 30), (200, 7, 4000))  # elements of three tensors in two processes
 #: FSDP2 works on the CPU where its streams can record events, which those of torch 2.6 cannot.
-SHARDS_KERNELS = hasattr(torch.cpu.Stream, 'record_event') and find_spec('triton')
+SHARDS_MODELS = hasattr(torch.cpu.Stream, 'record_event')
+#: The CPU's own way, and kernels, in Triton's interpreter.
+WAYS = '01' if find_spec('triton') else '0'
 
 
 def shards(rank: int) -> list:
@@ -45,18 +48,19 @@ def everything(grads: list, group=None) -> list:
     ]
 
 
-def adamw_steps(shard=lambda module: None) -> list:
-    """Two steps of AdamW and the blend, one kernel where those run."""
+def adamw_steps(shard=None) -> list:
+    """Two steps of AdamW and the blend; in one pass where the model is sharded."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(50, 95), nn.Linear(95, 1))
-    shard(model)
+    if shard:
+        shard(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     scaled = ScaledStep(model.named_parameters(), {'1.weight': 1.0}, rank='histogram')
     for step in range(2):
         loss = model(torch.randn(8, 50, generator=torch.Generator().manual_seed(step)))
         loss.square().mean().backward()
-        scaled.step(optimizer.step, progress=0.75, optimizer=optimizer)
-    assert bool(scaled._old.buffers) is not (os.environ.get('TRITON_INTERPRET') == '1')
+        scaled.step(optimizer.step, progress=0.75, optimizer=optimizer if shard else None)
+    assert bool(scaled._old.buffers) is not bool(shard)
     return [getattr(param, 'full_tensor', lambda p=param: p)() for param in model.parameters()]
 
 
@@ -65,10 +69,9 @@ def worker(rank: int, folder: str) -> None:
     address = f'file://{folder}/store'
     dist.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     torch.save(everything(shards(rank), dist.group.WORLD), f'{folder}/{rank}.pt')
-    if SHARDS_KERNELS:
+    if SHARDS_MODELS:
         from torch.distributed.fsdp import fully_shard
 
-        os.environ['TRITON_INTERPRET'] = '1'  # kernels then run on the CPU
         mesh = dist.init_device_mesh('cpu', (2,))
 
         def shard(model):
@@ -76,8 +79,10 @@ def worker(rank: int, folder: str) -> None:
             if hasattr(model, 'set_force_sum_reduction_for_comms'):
                 model.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
 
-        stepped = adamw_steps(shard)
-        torch.save([param.detach() for param in stepped], f'{folder}/kernels{rank}.pt')
+        for interpret in WAYS:
+            os.environ['TRITON_INTERPRET'] = interpret
+            stepped = [param.detach() for param in adamw_steps(shard)]
+            torch.save(stepped, f'{folder}/stepped{interpret}{rank}.pt')
     dist.barrier()  # or torch 2.6 may wait for ever in the next line
     dist.destroy_process_group()
 
@@ -90,8 +95,8 @@ def test_shards_agree_with_one_process(tmp_path):
     assert len(whole) == 12
     for first, second, expected in zip(*sharded, whole):
         assert torch.equal(torch.cat([first, second]), expected)
-    if SHARDS_KERNELS:
-        for rank in range(2):
-            stepped = torch.load(tmp_path / f'kernels{rank}.pt', weights_only=True)
+    if SHARDS_MODELS:
+        for interpret, rank in itertools.product(WAYS, range(2)):
+            stepped = torch.load(tmp_path / f'stepped{interpret}{rank}.pt', weights_only=True)
             for param, expected in zip(stepped, adamw_steps()):
                 torch.testing.assert_close(param, expected.detach(), rtol=1e-6, atol=1e-6)

@@ -18,7 +18,7 @@ from srtrack.sensitivity import (
     histogram_rank,
     histogram_rank_global,
 )
-from srtrack.sensitivity.transfer import SORTED_BELOW
+from srtrack.sensitivity.transfer import SORTED_BELOW, exact_rank_each, exact_rank_rows
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
@@ -85,6 +85,16 @@ def test_exact_rank_properties(array):
     if grad.numel() > 1:
         assert rank.double().mean().item() == pytest.approx(0.5, abs=1e-6)
     np.testing.assert_array_equal(rank.numpy(), reference_rank(grad).astype(np.float32))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+def test_ranks_of_several_tensors_are_those_of_each(dtype):
+    grads = [gradient(kind, 600, dtype).view(20, 30) for kind in KINDS]
+    grads += [torch.zeros(0, dtype=dtype), torch.ones((), dtype=dtype), grads[0][:3]]
+    rows = exact_rank_rows(grads)
+    for grad, together, row in zip(grads, exact_rank_each(grads), rows):
+        assert torch.equal(together, exact_rank(grad))
+        assert torch.equal(row[: grad.numel()].view_as(grad), exact_rank(grad))
 
 
 def test_squares_would_underflow():
