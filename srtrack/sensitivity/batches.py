@@ -33,11 +33,15 @@ def cut(numels: tuple[int, ...], size: int, device: torch.device) -> Pieces:
     return Pieces(*(torch.from_numpy(table).to(device) for table in (tensor, begin, numel)))
 
 
-def upload(table: Sequence | np.ndarray, dtype: torch.dtype, device: torch.device) -> Tensor:
+def upload(
+    table: Sequence | np.ndarray | Tensor, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """A table of numbers on a device, without waiting for the device."""
-    host = torch.as_tensor(table, dtype=dtype)
+    table = torch.as_tensor(table, dtype=dtype)
+    if device.type != 'cuda' or table.is_cuda:
+        return table
     # torch keeps pinned memory until the device has read it.
-    return host.pin_memory().to(device, non_blocking=True) if device.type == 'cuda' else host
+    return table.pin_memory().to(device, non_blocking=True)
 
 
 class Addresses(NamedTuple):

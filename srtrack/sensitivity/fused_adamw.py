@@ -33,8 +33,7 @@ def fusable_groups(
 
     They are contiguous float32, in a plain :class:`torch.optim.AdamW` without hooks on its step. On
     the CPU its form must be the fused one or its own choice (neither ``fused`` nor ``foreach`` is
-    set); on a GPU it must not be the fused one, which keeps the step count there, and Triton is
-    needed.
+    set); on a GPU Triton is needed.
 
     Args:
         optimizer (Optimizer, optional): What is asked to step; None fuses nothing.
@@ -57,7 +56,7 @@ def _is_fusable(param: Tensor, state: dict, group: dict, collect: bool) -> bool:
         return False
     moments = [state[key] for key in ('exp_avg', 'exp_avg_sq') if key in state]
     if on_gpu(param, param.grad, *moments):
-        return not (collect or group.get('fused')) and _has_triton()
+        return not collect and _has_triton()
     own_choice = group.get('fused') is None and group.get('foreach') is None
     return bool(group.get('fused') or own_choice) and on_cpu(param, param.grad, *moments)
 
@@ -116,22 +115,9 @@ def fused_update(
     """
     from .triton_kernels import PIECE, adamw_and_blend, adamw_factors
 
-    own = [_begun(states[param], param) for param in params]
-    torch._foreach_add_([state['step'] for state in own], 1)
-
-    @cache
-    def factors(group: int, step: float) -> tuple[float, ...]:
-        settings = by_id[group]
-        return adamw_factors(
-            step,
-            lr=float(settings['lr']),
-            betas=tuple(map(float, settings['betas'])),
-            eps=settings['eps'],
-            weight_decay=settings['weight_decay'],
-        )
-
-    by_id = {id(group): group for group in groups}
-    multiplied = [factors(id(group), float(state['step'])) for group, state in zip(groups, own)]
+    own = [_begun(states[param], param, group) for param, group in zip(params, groups)]
+    steps = [state['step'] for state in own]
+    torch._foreach_add_(steps, 1)
     written = [
         [local(param) for param in params],
         [local(state['exp_avg']) for state in own],
@@ -139,11 +125,20 @@ def fused_update(
     ]
     grads = [local(param.grad) for param in params]
     device = grads[0].device
+    # Steps that AdamW counts on the device stay there: reading them would mean waiting.
+    where = torch.device('cpu') if all(step.is_cpu for step in steps) else device
+    settings = [
+        [float(group['lr']), *map(float, group['betas']), group['eps'], group['weight_decay']]
+        for group in groups
+    ]
+    factors = adamw_factors(
+        torch.stack([step.to(where) for step in steps]), upload(settings, torch.float64, where)
+    )
     adamw_and_blend(
         cut(tuple(grad.numel() for grad in grads), PIECE, device),
         addresses(written[0], grads, *written[1:]),
         *_tables(sensitivities, device),
-        upload(multiplied, torch.float32, device),
+        upload(factors, torch.float32, device),
         bits,
     )
     _increment_versions(tensor for row in written for tensor in row)
@@ -162,7 +157,7 @@ def update_by_slice(
     Returns:
         Callable: Updates a slice of the flattened parameter and its state.
     """
-    _begun(state, param)['step'] += 1
+    _begun(state, param, group)['step'] += 1
     whole = param.detach(), param.grad, state['exp_avg'], state['exp_avg_sq']
     flat = [local(tensor).view(-1) for tensor in whole]
 
@@ -183,10 +178,10 @@ def update_by_slice(
     return update
 
 
-def _begun(state: dict, param: Tensor) -> dict:
+def _begun(state: dict, param: Tensor, group: Mapping[str, object]) -> dict:
     """AdamW's state of a parameter, begun where there is none."""
     if not state:
-        state['step'] = torch.tensor(0.0)
+        state['step'] = torch.tensor(0.0, device=param.device if group.get('fused') else 'cpu')
         state['exp_avg'] = torch.zeros_like(param)
         state['exp_avg_sq'] = torch.zeros_like(param)
     return state

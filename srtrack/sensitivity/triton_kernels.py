@@ -110,28 +110,29 @@ def _adamw_kernel(
     tl.store(at_avg_sq, exp_avg_sq, mask=inside)
 
 
-def adamw_factors(
-    step: float, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
-) -> tuple[float, ...]:
-    """What an AdamW update multiplies by, from its settings; computed in float64, used in float32.
+def adamw_factors(steps: Tensor, settings: Tensor) -> Tensor:
+    """What AdamW updates multiply by, from their settings; computed in float64, used in float32.
 
     Args:
-        step (float): Number of this update, from 1.
-        lr (float): Learning rate.
-        betas (tuple[float, float]): Decay of the moments.
-        eps (float): Added to the denominator.
-        weight_decay (float): Decoupled weight decay.
+        steps (Tensor): (n,): number of this update of each parameter, from 1.
+        settings (Tensor): (n, 5), float64, on the same device: learning rate, decay of the first
+            and of the second moment, what is added to the denominator, weight decay.
+
+    Returns:
+        Tensor: (n, 7), float32.
     """
-    beta1, beta2 = betas
-    return (
+    lr, beta1, beta2, eps, weight_decay = settings.unbind(1)
+    steps = steps.double()
+    factors = [
         1 - lr * weight_decay,
-        lr / (1 - beta1**step),
+        lr / (1 - beta1**steps),
         1 - beta1,
         beta2,
         1 - beta2,
-        (1 - beta2**step) ** 0.5,
+        (1 - beta2**steps) ** 0.5,
         eps,
-    )
+    ]
+    return torch.stack(factors, 1).float()
 
 
 def adamw_and_blend(

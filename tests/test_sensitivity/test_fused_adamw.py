@@ -97,6 +97,11 @@ def check_steps(rounding: float = 1e-6, scope: str = 'tensor', **form):
         torch.testing.assert_close(param, theirs[name], rtol=1e-6, atol=1e-6)
 
 
+def check_fused_steps():
+    """AdamW's fused form is fused, too; on a GPU it counts its steps there."""
+    check_steps(fused=True)
+
+
 def check_full_sensitivity():
     """Where s = 1 the parameter keeps its bits, and nowhere else."""
     torch.manual_seed(0)
@@ -196,6 +201,7 @@ def check_what_is_fused():
     params = make()
     set_gradients(params, 0)
     assert set(fusable_groups(adamw(params), dict(params))) == set(params)
+    assert set(fusable_groups(adamw(params, fused=True), dict(params))) == set(params)
     for form in ('amsgrad', 'maximize', 'differentiable'):
         assert not fusable_groups(adamw(params, **{form: True}), dict(params)), form
     assert not fusable_groups(torch.optim.Adam(params.values()), dict(params))
@@ -214,7 +220,7 @@ def check_what_is_fused():
 @pytest.mark.parametrize(
     'checks',
     [
-        ['check_steps', 'check_full_sensitivity', 'check_any_optimizer'],
+        ['check_steps', 'check_fused_steps', 'check_full_sensitivity', 'check_any_optimizer'],
         ['check_global_scope', 'check_not_finite', 'check_what_is_fused', 'check_optim_wrappers'],
     ],
 )

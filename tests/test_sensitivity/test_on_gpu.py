@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn, optim
@@ -26,7 +28,9 @@ def step(device: str, optimizer_type, scope: str) -> list:
     return [param.detach().cpu() for param in params]
 
 
-@pytest.mark.parametrize('optimizer_type', [optim.AdamW, optim.SGD])
+@pytest.mark.parametrize(
+    'optimizer_type', [optim.AdamW, partial(optim.AdamW, fused=True), optim.SGD]
+)
 @pytest.mark.parametrize('scope', ['tensor', 'global'])
 def test_steps_equal_those_on_the_cpu(optimizer_type, scope):
     on_gpu, on_cpu = (step(device, optimizer_type, scope) for device in ('cuda', 'cpu'))

@@ -52,16 +52,16 @@ def make_parameters(count: int, device: str) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def make_variants(parameters: list[torch.nn.Parameter], on_gpu: bool) -> dict[str, Callable]:
+def make_variants(parameters: list[torch.nn.Parameter]) -> dict[str, Callable]:
     """What does one step each, by name; the first is what the others are compared with."""
     named = [(f'p{i}', parameter) for i, parameter in enumerate(parameters)]
     prior = {name: i / (len(named) - 1) for i, (name, _) in enumerate(named)}
     adamw = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     adamw.step()  # makes its state
 
-    def scaled(optimizer=adamw, **settings):
+    def scaled(**settings):
         step = ScaledStep(named, prior=prior, **settings)
-        return lambda: step.step(optimizer.step, progress=0.5, optimizer=optimizer)
+        return lambda: step.step(adamw.step, progress=0.5, optimizer=adamw)
 
     def sort_every_tensor():
         """The straightforward way: copy, square, sort, blend, tensor by tensor."""
@@ -71,18 +71,13 @@ def make_variants(parameters: list[torch.nn.Parameter], on_gpu: bool) -> dict[st
             sensitivity = 0.99 * (0.3 + 0.5 * exact_rank(parameter.grad))
             parameter.data.lerp_(before, sensitivity)
 
-    variants = dict(
-        fused_adamw=adamw.step,
-        prior_only=scaled(use_transfer=False),
-        histogram=scaled(rank='histogram'),
-        histogram_global=scaled(rank='histogram', scope='global'),
-    )
-    if on_gpu:  # one kernel with AdamW, where Triton is installed
-        plain = torch.optim.AdamW(parameters, lr=1e-4)
-        plain.step()
-        variants['histogram_one_kernel'] = scaled(plain, rank='histogram')
-    variants[SORTING] = sort_every_tensor
-    return variants
+    return {
+        'fused_adamw': adamw.step,
+        'prior_only': scaled(use_transfer=False),
+        'histogram': scaled(rank='histogram'),
+        'histogram_global': scaled(rank='histogram', scope='global'),
+        SORTING: sort_every_tensor,
+    }
 
 
 def extra_memory(step: Callable, on_gpu: bool) -> int | None:
@@ -124,7 +119,7 @@ def main() -> None:
     parameters = make_parameters(int(args.params), args.device)
     count = sum(parameter.numel() for parameter in parameters)
     nbytes = sum(parameter.nbytes for parameter in parameters)
-    variants = make_variants(parameters, on_gpu)
+    variants = make_variants(parameters)
 
     extra = {name: extra_memory(step, on_gpu) for name, step in variants.items()}
     times = {name: [] for name in variants}
