@@ -342,7 +342,7 @@ class ScaledStep:
         parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
         for together in on_device.values():
             self._blend_together(together, plan)
-        # As far as it takes more than a gradient to know.
+        # Those found together with others; the rest is ranked one by one, in threads.
         if plan.joint is not None:
             rankings = [plan.joint[move.name] for move in others]
         else:

@@ -157,20 +157,21 @@ def check_any_optimizer():
         torch.testing.assert_close(value, results[1][name], rtol=1e-6, atol=1e-6)
 
 
-def check_global_scope():
+def check_global_scope(**settings):
     """One histogram for all of them."""
     torch.manual_seed(0)
     params = {str(i): torch.randn(size) for i, size in enumerate(SIZES)}
-    compare(params, {name: torch.randn_like(p) ** 3 for name, p in params.items()}, scope='global')
+    grads = {name: torch.randn_like(p) ** 3 for name, p in params.items()}
+    compare(params, grads, scope='global', **settings)
 
 
-def check_not_finite():
+def check_not_finite(**settings):
     """NaN and infinities of either sign spoil their own element and no other."""
     torch.manual_seed(0)
     grad = torch.randn(5000)
     odd = [torch.nan, -torch.nan, torch.inf, -torch.inf, 0.0, -0.0, 1e-45]
     grad[: len(odd)] = torch.tensor(odd)
-    new = compare({'weight': torch.randn(5000)}, {'weight': grad})['weight']
+    new = compare({'weight': torch.randn(5000)}, {'weight': grad}, **settings)['weight']
     assert new.isfinite().nonzero().flatten().tolist() == list(range(4, 5000))
 
 
@@ -243,10 +244,10 @@ def test_on_the_cpu_one_pass_is_fused_adamw_bit_for_bit(scope):
     check_steps(rounding=0, scope=scope, fused=True)
 
 
-def test_on_the_cpu_adamw_that_may_choose_is_fused():
-    torch.manual_seed(0)
-    params = {str(i): torch.randn(size) for i, size in enumerate(SIZES)}
-    compare(params, {name: torch.randn_like(p) ** 3 for name, p in params.items()}, foreach=None)
+def test_on_the_cpu_adamw_that_may_choose_its_form_is_fused():
+    check_full_sensitivity()
+    check_global_scope(foreach=None)
+    check_not_finite(foreach=None)
 
 
 def test_what_is_fused_on_the_cpu():
