@@ -15,7 +15,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,10 +28,28 @@ from .sharding import local
 from .stepping import has_step_hooks
 
 
-def fusable_groups(
+class Held(NamedTuple):
+    """A parameter with a gradient, and what its AdamW holds of it."""
+
+    param: Tensor
+    state: dict
+    """May be empty."""
+    group: dict
+
+    def begin(self) -> dict:
+        """The state, begun where there is none."""
+        if not self.state:
+            device = self.param.device if self.group.get('fused') else 'cpu'
+            self.state['step'] = torch.tensor(0.0, device=device)
+            self.state['exp_avg'] = torch.zeros_like(self.param)
+            self.state['exp_avg_sq'] = torch.zeros_like(self.param)
+        return self.state
+
+
+def fusable(
     optimizer: torch.optim.Optimizer | None, params: Mapping[str, Tensor], collect: bool = False
-) -> dict[str, dict]:
-    """The parameters for which AdamW and the blend can be one pass, with their groups, by name.
+) -> dict[str, Held]:
+    """The parameters for which AdamW and the blend can be one pass, by name.
 
     They are contiguous float32, in a plain :class:`torch.optim.AdamW` without hooks on its step. On
     the CPU its form must be the fused one or its own choice (neither ``fused`` nor ``foreach`` is
@@ -42,49 +62,42 @@ def fusable_groups(
     """
     if type(optimizer) is not torch.optim.AdamW or has_step_hooks(optimizer):
         return {}
-    group_of = {id(param): group for group in optimizer.param_groups for param in group['params']}
-    return {
-        name: group_of[id(param)]
-        for name, param in params.items()
-        if id(param) in group_of
-        and _is_fusable(param, optimizer.state.get(param, {}), group_of[id(param)], collect)
-    }
+    names, found = {id(param): name for name, param in params.items()}, {}
+    for group in optimizer.param_groups:
+        if any(group.get(form) for form in ('amsgrad', 'maximize', 'capturable', 'differentiable')):
+            continue
+        own_choice = group.get('fused') is None and group.get('foreach') is None
+        for param in group['params']:
+            if id(param) not in names:
+                continue
+            if runs_kernels(param.device):
+                fits = not collect and _has_triton()
+            else:
+                fits = param.is_cpu and (group.get('fused') or own_choice)
+            state = optimizer.state[param]
+            moments = [state[key] for key in ('exp_avg', 'exp_avg_sq') if key in state]
+            if fits and are_plain([param, param.grad, *moments]):
+                found[names[id(param)]] = Held(param, state, group)
+    return found
 
 
-def _is_fusable(param: Tensor, state: dict, group: dict, collect: bool) -> bool:
-    if any(group.get(form) for form in ('amsgrad', 'maximize', 'capturable', 'differentiable')):
-        return False
-    moments = [state[key] for key in ('exp_avg', 'exp_avg_sq') if key in state]
-    if on_gpu(param, param.grad, *moments):
-        return not collect and _has_triton()
-    own_choice = group.get('fused') is None and group.get('foreach') is None
-    return bool(group.get('fused') or own_choice) and on_cpu(param, param.grad, *moments)
+def runs_kernels(device: torch.device) -> bool:
+    """Whether parameters there are treated together, in a few launches."""
+    return device.type == 'cuda' or os.environ.get('TRITON_INTERPRET') == '1'
 
 
-def on_gpu(*tensors: Tensor) -> bool:
-    """Whether all are contiguous float32 tensors on a GPU, of a DTensor this process's shard.
-
-    Those can be treated together, in a few launches.
-    """
-    interpreted = os.environ.get('TRITON_INTERPRET') == '1'
-    return all(tensor.is_cuda or interpreted for tensor in tensors) and _are_plain(tensors)
-
-
-def on_cpu(*tensors: Tensor) -> bool:
-    """As :func:`on_gpu`, on the CPU."""
-    return all(tensor.is_cpu for tensor in tensors) and _are_plain(tensors)
-
-
-def _are_plain(tensors: Iterable[Tensor]) -> bool:
-    return all(_is_plain(local(tensor)) for tensor in tensors)
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return (
-        tensor.dtype is torch.float32
-        and type(tensor) in (Tensor, torch.nn.Parameter)
-        and tensor.is_contiguous()
-    )
+def are_plain(tensors: Iterable[Tensor]) -> bool:
+    """Whether all are contiguous float32 tensors; of a DTensor this process's shard."""
+    for tensor in tensors:
+        if type(tensor) not in (Tensor, torch.nn.Parameter):
+            tensor = local(tensor)
+        if (
+            tensor.dtype is not torch.float32
+            or not tensor.is_contiguous()
+            or type(tensor) not in (Tensor, torch.nn.Parameter)
+        ):
+            return False
+    return True
 
 
 @cache
@@ -97,67 +110,66 @@ def _has_triton() -> bool:
     return True
 
 
-def fused_update(
-    params: Sequence[Tensor],
-    states: Mapping[Tensor, dict],
-    groups: Sequence[Mapping[str, object]],
-    sensitivities: Sequence[Lookup],
-    bits: int,
-) -> None:
+def fused_update(held: Sequence[Held], sensitivities: Sequence[Lookup], bits: int) -> None:
     """Update parameters as their AdamW would, and take the updates back by their sensitivities.
 
     Args:
-        params (Sequence[Tensor]): Parameters with gradients, on one device; updated in place.
-        states (Mapping[Tensor, dict]): The optimizer's state by parameter, updated; may be empty.
-        groups (Sequence[Mapping]): The parameter group of each parameter.
+        held (Sequence[Held]): Parameters on one device; they and their states are updated.
         sensitivities (Sequence[Lookup]): Joint sensitivity of each.
         bits (int): Leading bits of a magnitude that make a bin.
     """
-    from .triton_kernels import PIECE, adamw_and_blend, adamw_factors
+    from .triton_kernels import PIECE, adamw_and_blend
 
-    own = [_begun(states[param], param, group) for param, group in zip(params, groups)]
-    steps = [state['step'] for state in own]
-    torch._foreach_add_(steps, 1)
+    states = [each.begin() for each in held]
     written = [
-        [local(param) for param in params],
-        [local(state['exp_avg']) for state in own],
-        [local(state['exp_avg_sq']) for state in own],
+        [local(each.param) for each in held],
+        [local(state['exp_avg']) for state in states],
+        [local(state['exp_avg_sq']) for state in states],
     ]
-    grads = [local(param.grad) for param in params]
+    grads = [local(each.param.grad) for each in held]
     device = grads[0].device
-    # Steps that AdamW counts on the device stay there: reading them would mean waiting.
-    where = torch.device('cpu') if all(step.is_cpu for step in steps) else device
-    settings = [
-        [float(group['lr']), *map(float, group['betas']), group['eps'], group['weight_decay']]
-        for group in groups
-    ]
-    factors = adamw_factors(
-        torch.stack([step.to(where) for step in steps]), upload(settings, torch.float64, where)
-    )
     adamw_and_blend(
         cut(tuple(grad.numel() for grad in grads), PIECE, device),
         addresses(written[0], grads, *written[1:]),
         *_tables(sensitivities, device),
-        upload(factors, torch.float32, device),
+        upload(_factors(held, device), torch.float32, device),
         bits,
     )
-    _increment_versions(tensor for row in written for tensor in row)
+    # Autograd hears of what kernels wrote behind its back.
+    torch.autograd.graph.increment_version([tensor for row in written for tensor in row])
 
 
-def update_by_slice(
-    param: Tensor, state: dict, group: Mapping[str, object]
-) -> Callable[[slice], None]:
+def _factors(held: Sequence[Held], device: torch.device) -> Tensor:
+    """What the next updates multiply by; counts these updates."""
+    from .triton_kernels import adamw_factors
+
+    steps = [each.state['step'] for each in held]
+    # Counts that AdamW keeps on the device stay there: reading them would mean waiting.
+    where = torch.device('cpu') if all(step.is_cpu for step in steps) else device
+    # A number would be made a tensor for each of them.
+    torch._foreach_add_(steps, torch.ones((), device=where))
+    groups = {id(each.group): each.group for each in held}
+    settings = [
+        [float(group['lr']), *map(float, group['betas']), group['eps'], group['weight_decay']]
+        for group in groups.values()
+    ]
+    place = {key: index for index, key in enumerate(groups)}
+    settings = np.array(settings)[[place[id(each.group)] for each in held]]
+    steps = torch.stack([step if step.device == where else step.to(where) for step in steps])
+    return adamw_factors(steps, upload(settings, torch.float64, where))
+
+
+def update_by_slice(held: Held) -> Callable[[slice], None]:
     """AdamW's update of one parameter on the CPU, of which every element is to be updated once.
 
     Args:
-        param (Tensor): With its gradient.
-        state (dict): The optimizer's of it, whose step is counted here; may be empty.
-        group (Mapping): Its parameter group.
+        held (Held): The parameter; this update is counted at once.
 
     Returns:
         Callable: Updates a slice of the flattened parameter and its state.
     """
-    _begun(state, param, group)['step'] += 1
+    param, group, state = held.param, held.group, held.begin()
+    state['step'] += 1
     whole = param.detach(), param.grad, state['exp_avg'], state['exp_avg_sq']
     flat = [local(tensor).view(-1) for tensor in whole]
 
@@ -176,15 +188,6 @@ def update_by_slice(
         )
 
     return update
-
-
-def _begun(state: dict, param: Tensor, group: Mapping[str, object]) -> dict:
-    """AdamW's state of a parameter, begun where there is none."""
-    if not state:
-        state['step'] = torch.tensor(0.0, device=param.device if group.get('fused') else 'cpu')
-        state['exp_avg'] = torch.zeros_like(param)
-        state['exp_avg_sq'] = torch.zeros_like(param)
-    return state
 
 
 def fused_blend(
@@ -218,7 +221,7 @@ def fused_blend(
         *_tables(sensitivities, device),
         bits,
     )
-    _increment_versions(new)
+    torch.autograd.graph.increment_version(new)
 
 
 def _of_elements(grad: Tensor, lookup: Lookup, bits: int) -> Tensor:
@@ -232,12 +235,6 @@ def _of_elements(grad: Tensor, lookup: Lookup, bits: int) -> Tensor:
 
 def _tables(sensitivities: Sequence[Lookup], device: torch.device) -> tuple[Tensor, Tensor]:
     """Where to look sensitivities up, and how."""
-    where = [lookup.values.data_ptr() for lookup in sensitivities]
+    where = [lookup.address for lookup in sensitivities]
     by_bin = [lookup.by_bin for lookup in sensitivities]
     return upload(where, torch.int64, device), upload(by_bin, torch.int32, device)
-
-
-def _increment_versions(tensors: Iterable[Tensor]) -> None:
-    """Tell autograd of what kernels wrote behind its back."""
-    for tensor in tensors:
-        torch.autograd.graph.increment_version(tensor)

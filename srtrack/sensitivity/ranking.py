@@ -49,9 +49,21 @@ class Binned(NamedTuple):
 class Lookup(NamedTuple):
     """A function of the rank: by the bin of a gradient's magnitude, or by element."""
 
-    values: Tensor
-    """1-D, float32; may be longer than the gradient."""
+    table: Tensor
+    """(m, n), float32, each row one piece of memory; n may be more than the gradient has."""
+    row: int
+    """The gradient's."""
     by_bin: bool
+
+    @property
+    def values(self) -> Tensor:
+        """(n,), float32."""
+        return self.table[self.row]
+
+    @property
+    def address(self) -> int:
+        """Where the values begin in memory."""
+        return self.table.data_ptr() + self.row * self.table.stride(0) * self.table.itemsize
 
 
 class GradientRanking:
@@ -149,25 +161,26 @@ class GradientRanking:
         found = {}
 
         def add(members: Sequence[int], ranks: Tensor, by_bin: bool) -> None:
-            values = of_ranks(members, ranks)
-            found.update((index, Lookup(row, by_bin)) for index, row in zip(members, values))
+            values = of_ranks(members, ranks).expand(len(members), -1)
+            found.update((index, Lookup(values, row, by_bin)) for row, index in enumerate(members))
 
-        indices = range(len(shards))
         if joint is not None:
-            add(indices, joint.ranks.float(), True)
-        else:
-            counted = [index for index in indices if self.by_histogram(shards[index].numel)]
-            sorted_ = [index for index in indices if not self.by_histogram(shards[index].numel)]
-            if counted:
-                counts = self._counts([shards[index] for index in counted])
-                add(counted, rank_table(counts, torch.float32), True)
-            whole = [index for index in sorted_ if not shards[index].groups]
-            if whole:
-                add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
-            parts = [index for index in sorted_ if shards[index].groups]
-            for index, ranks in zip(parts, self.by_themselves([shards[index] for index in parts])):
-                add([index], ranks.view(1, -1), False)
-        return [found[index] for index in indices]
+            add(range(len(shards)), joint.ranks.float(), True)
+            return list(found.values())
+        counted, whole, parts = [], [], []
+        for index, shard in enumerate(shards):
+            if self.by_histogram(shard.numel):
+                counted.append(index)
+            else:
+                (parts if shard.groups else whole).append(index)
+        if counted:
+            counts = self._counts([shards[index] for index in counted])
+            add(counted, rank_table(counts, torch.float32), True)
+        if whole:
+            add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
+        for index, ranks in zip(parts, self.by_themselves([shards[index] for index in parts])):
+            add([index], ranks.view(1, -1), False)
+        return [found[index] for index in range(len(shards))]
 
     def _counts(self, shards: Sequence[Shard]) -> Tensor:
         """Counts by bin of each gradient over all its parts: one message for all of them."""

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from .batches import upload
-from .fused_adamw import fusable_groups, fused_blend, fused_update, on_gpu, update_by_slice
+from .fused_adamw import (
+    Held,
+    are_plain,
+    fusable,
+    fused_blend,
+    fused_update,
+    runs_kernels,
+    update_by_slice,
+)
 from .histogram import MagnitudeHistogram, Scratch
 from .ranking import Binned, GradientRanking, Shard, pieces, wide
 from .schedule import joint_sensitivity
@@ -44,8 +52,8 @@ class Plan(NamedTuple):
     sensitivity: Sensitivity
     statistics: StepStatistics | None
     optimizer: torch.optim.Optimizer | None
-    fused: Mapping[str, dict]
-    """Parameter groups of those for which AdamW and the blend are one pass, by name."""
+    fused: Mapping[str, Held]
+    """Those for which AdamW and the blend are one pass, by name."""
     joint: Mapping[str, Tensor | Binned] | None
     """How gradients rank, by name, where they are ranked together."""
 
@@ -215,16 +223,16 @@ class ScaledStep:
         statistics = None
         if collect:
             statistics = StepStatistics([local(grad.detach()) for grad in grads.values()])
-        moving = [name for name in grads if sensitivity(self._prior[name], 1.0) > 0]
+        by_element = sensitivity(0.0, 1.0) > 0
+        moving = [name for name in grads if by_element or sensitivity(self._prior[name], 0.0) > 0]
         if not moving:
             optimizer_step()
             return statistics.result() if collect else {}
 
-        by_element = sensitivity(0.0, 1.0) > 0
         fused = {}
         if by_element and self.rank == 'histogram':
             params = {name: self._params[name] for name in moving}
-            fused = fusable_groups(optimizer, params, collect)
+            fused = fusable(optimizer, params, collect)
         names = list(grads) if collect else moving
         joint = self._rank_together(names) if by_element and self.scope == 'global' else None
         plan = Plan(sensitivity, statistics, optimizer, fused, joint)
@@ -265,7 +273,7 @@ class ScaledStep:
     def _parts(self, names: list[str], plan: Plan) -> Iterator[tuple[list[str], list[Tensor]]]:
         """What to step at a time, and what is not to be stepped by the optimizer meanwhile."""
         if plan.fused:
-            yield names, [self._params[name] for name in plan.fused]
+            yield names, [held.param for held in plan.fused.values()]
             return
         split = parts(names, self._params, plan.optimizer)
         if len(split) == 1:
@@ -332,7 +340,7 @@ class ScaledStep:
         """Blend with one sensitivity per element."""
         on_device, others = defaultdict(list), []
         for move in moves:
-            if self._on_gpu(move, plan):
+            if self._is_treated_together(move, plan):
                 on_device[move.new.device].append(move)
             else:
                 others.append(move)
@@ -352,12 +360,13 @@ class ScaledStep:
                 if sums is not None:
                     plan.statistics.add(sums)
 
-    def _on_gpu(self, move: Move, plan: Plan) -> bool:
-        """Whether a parameter is treated together with others, see :func:`on_gpu`."""
-        if move.old is None:
-            return on_gpu(move.new)
-        no_sums = self.rank == 'histogram' and plan.statistics is None
-        return no_sums and on_gpu(move.new, move.old, move.grad.local)
+    def _is_treated_together(self, move: Move, plan: Plan) -> bool:
+        """Whether a parameter is treated together with others of its device, by kernels."""
+        if move.old is not None and (self.rank == 'exact' or plan.statistics is not None):
+            return False
+        return runs_kernels(move.new.device) and (
+            move.old is None or are_plain([move.new, move.grad.local])
+        )
 
     def _blend_together(self, moves: list[Move], plan: Plan) -> None:
         """Blend parameters of one device, all at once; make AdamW's update where it is fused."""
@@ -370,8 +379,6 @@ class ScaledStep:
         fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
         if fused:
             fused_update(
-                [self._params[move.name] for move, _ in fused],
-                plan.optimizer.state,
                 [plan.fused[move.name] for move, _ in fused],
                 [lookup for _, lookup in fused],
                 self.bits,
@@ -408,8 +415,7 @@ class ScaledStep:
         """A function that steps a slice, if that is still to be done, and returns its old values."""
         if move.old is not None:
             return move.old.view(-1).__getitem__
-        param, new = self._params[move.name], move.new.view(-1)
-        update = update_by_slice(param, plan.optimizer.state[param], plan.fused[move.name])
+        new, update = move.new.view(-1), update_by_slice(plan.fused[move.name])
 
         def step(where: slice) -> Tensor:
             piece = new[where]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from torch import nn
 
 from srtrack import sensitivity
 from srtrack.sensitivity import ScaledStep, fused_adamw
-from srtrack.sensitivity.fused_adamw import fusable_groups
+from srtrack.sensitivity.fused_adamw import fusable
 
 #: Multiples of a kernel's piece of 2048 and others; the last ones are ranked by sorting.
 SIZES = [(6, 1024), (97, 53), (4097,), (70, 70), (64, 65), (64, 64), (7,), (1,)]
@@ -157,12 +158,14 @@ def check_any_optimizer():
         torch.testing.assert_close(value, results[1][name], rtol=1e-6, atol=1e-6)
 
 
-def check_global_scope(**settings):
-    """One histogram for all of them."""
+def check_switches(**settings):
+    """One histogram for all of them or one for each, with and without a prior."""
     torch.manual_seed(0)
     params = {str(i): torch.randn(size) for i, size in enumerate(SIZES)}
     grads = {name: torch.randn_like(p) ** 3 for name, p in params.items()}
-    compare(params, grads, scope='global', **settings)
+    prior = {str(i): i / (len(SIZES) - 1) for i in range(len(SIZES))}
+    for scope, use_prior in itertools.product(('tensor', 'global'), (True, False)):
+        compare(params, grads, scope=scope, prior=prior, use_prior=use_prior, **settings)
 
 
 def check_not_finite(**settings):
@@ -201,12 +204,12 @@ def check_what_is_fused():
     """Anything the kernel does not do is left to the optimizer and the blend."""
     params = make()
     set_gradients(params, 0)
-    assert set(fusable_groups(adamw(params), dict(params))) == set(params)
-    assert set(fusable_groups(adamw(params, fused=True), dict(params))) == set(params)
+    assert set(fusable(adamw(params), dict(params))) == set(params)
+    assert set(fusable(adamw(params, fused=True), dict(params))) == set(params)
     for form in ('amsgrad', 'maximize', 'differentiable'):
-        assert not fusable_groups(adamw(params, **{form: True}), dict(params)), form
-    assert not fusable_groups(torch.optim.Adam(params.values()), dict(params))
-    assert not fusable_groups(None, dict(params))
+        assert not fusable(adamw(params, **{form: True}), dict(params)), form
+    assert not fusable(torch.optim.Adam(params.values()), dict(params))
+    assert not fusable(None, dict(params))
     odd = {
         'double': nn.Parameter(torch.randn(5000, dtype=torch.float64)),
         'bfloat16': nn.Parameter(torch.randn(5000, dtype=torch.bfloat16)),
@@ -214,7 +217,7 @@ def check_what_is_fused():
     }
     for param in odd.values():
         param.grad = torch.ones_like(param)
-    assert not fusable_groups(torch.optim.AdamW(odd.values()), odd)
+    assert not fusable(torch.optim.AdamW(odd.values()), odd)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec('triton'), reason='Triton is not installed')
@@ -222,7 +225,7 @@ def check_what_is_fused():
     'checks',
     [
         ['check_steps', 'check_fused_steps', 'check_full_sensitivity', 'check_any_optimizer'],
-        ['check_global_scope', 'check_not_finite', 'check_what_is_fused', 'check_optim_wrappers'],
+        ['check_switches', 'check_not_finite', 'check_what_is_fused', 'check_optim_wrappers'],
     ],
 )
 def test_in_the_interpreter(repo_root, checks):
@@ -246,23 +249,23 @@ def test_on_the_cpu_one_pass_is_fused_adamw_bit_for_bit(scope):
 
 def test_on_the_cpu_adamw_that_may_choose_its_form_is_fused():
     check_full_sensitivity()
-    check_global_scope(foreach=None)
+    check_switches(foreach=None)
     check_not_finite(foreach=None)
 
 
 def test_what_is_fused_on_the_cpu():
     params = make()
     set_gradients(params, 0)
-    assert set(fusable_groups(torch.optim.AdamW(params.values()), dict(params))) == set(params)
+    assert set(fusable(torch.optim.AdamW(params.values()), dict(params))) == set(params)
     for form in ('amsgrad', 'maximize', 'differentiable', 'foreach'):
         optimizer = torch.optim.AdamW(params.values(), **{form: True})
-        assert not fusable_groups(optimizer, dict(params)), form
+        assert not fusable(optimizer, dict(params)), form
     for form in ('foreach', 'fused'):
         optimizer = torch.optim.AdamW(params.values(), **{form: False})
-        assert not fusable_groups(optimizer, dict(params)), form
+        assert not fusable(optimizer, dict(params)), form
     optimizer = torch.optim.AdamW(params.values())
     optimizer.register_step_pre_hook(lambda *args: None)
-    assert not fusable_groups(optimizer, dict(params)), 'whoever listens wants to see gradients'
+    assert not fusable(optimizer, dict(params)), 'whoever listens wants to see gradients'
 
 
 def test_without_a_triton_that_works_torch_blends_all_together(monkeypatch):
