@@ -74,9 +74,11 @@ def fusable(
                 fits = not collect and _has_triton()
             else:
                 fits = param.is_cpu and (group.get('fused') or own_choice)
+            if not fits:
+                continue
             state = optimizer.state[param]
             moments = [state[key] for key in ('exp_avg', 'exp_avg_sq') if key in state]
-            if fits and are_plain([param, param.grad, *moments]):
+            if are_plain([param, param.grad, *moments]):
                 found[names[id(param)]] = Held(param, state, group)
     return found
 
