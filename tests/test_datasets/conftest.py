@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from event_sequences import HEIGHT, LENGTH, WIDTH, frame_times, load_module, random_columns
 from memory_sequences import MemoryDataset, MemorySequence
 
 
@@ -34,6 +35,33 @@ def make_sequence(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_event_sequence(tmp_path):
+    """Writes a sequence with events.npz, frame_times.txt, boxes, and frames of RGB noise."""
+
+    def write(name='seq', length=LENGTH, seed=0):
+        folder = tmp_path / 'data' / name
+        (folder / 'visible').mkdir(parents=True)
+        rng = np.random.default_rng(seed)
+        for index in range(length):
+            picture = rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+            cv2.imwrite(str(folder / 'visible' / f'{index}.png'), picture)
+        boxes = [f'{8 + index},6,9,7' for index in range(length)]
+        (folder / 'groundtruth.txt').write_text('\n'.join(boxes))
+        size = dict(width=WIDTH, height=HEIGHT)
+        np.savez(folder / 'events.npz', **random_columns(seed=seed, length=length), **size)
+        np.savetxt(folder / 'frame_times.txt', frame_times(length), fmt='%d')
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope='session')
+def aedat4_writer(repo_root):
+    """The module that writes small AEDAT4 files."""
+    return load_module(repo_root / 'tests/test_events/aedat4_writer.py')
 
 
 @pytest.fixture

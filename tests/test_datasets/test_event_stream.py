@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-import pickle
 import re
 import shutil
 import sys
-import tempfile
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.fileio import LocalBackend, register_backend
+from event_sequences import (
+    HEIGHT,
+    LENGTH,
+    PIPELINE,
+    WIDTH,
+    frame_times,
+    load_module,
+    random_columns,
+    with_stream,
+)
 
-from srtrack.datasets import EventStream, FrameError, PairDataset, SequenceDataset, event_stream
+from srtrack.datasets import EventStream, FrameError, PairDataset, SequenceDataset
 from srtrack.datasets.crops import target_window
-from srtrack.events import PICTURES, Slices, draw, read_events
-from srtrack.registry import DATASETS
-
-WIDTH, HEIGHT, LENGTH = 32, 24, 8
-PIPELINE = [
-    dict(type='SampleWindows'),
-    dict(type='LoadCrops', template_size=16, search_size=32),
-    dict(type='PackPair'),
-]
-
-
-def load_module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope='session')
-def writer(repo_root):
-    return load_module(repo_root / 'tests/test_events/aedat4_writer.py')
+from srtrack.events import PICTURES
 
 
 @pytest.fixture
@@ -52,46 +35,6 @@ def convert(repo_root, monkeypatch):
         tool.main()
 
     return run
-
-
-def random_columns(num_events=4000, seed=0, length=LENGTH):
-    rng = np.random.default_rng(seed)
-    return dict(
-        x=rng.integers(0, WIDTH, num_events),
-        y=rng.integers(0, HEIGHT, num_events),
-        t=np.sort(rng.integers(500_000, 500_000 + 10_000 * length, num_events)),
-        p=rng.integers(0, 2, num_events),
-    )
-
-
-def frame_times(length=LENGTH):
-    return 500_000 + 10_000 * np.arange(1, length + 1) + np.arange(length) ** 2
-
-
-@pytest.fixture
-def make(tmp_path):
-    """Writes a sequence with events.npz, frame_times.txt, boxes, and frames of RGB noise."""
-
-    def write(name='seq', length=LENGTH, seed=0):
-        folder = tmp_path / 'data' / name
-        (folder / 'visible').mkdir(parents=True)
-        rng = np.random.default_rng(seed)
-        for index in range(length):
-            picture = rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
-            cv2.imwrite(str(folder / 'visible' / f'{index}.png'), picture)
-        boxes = [f'{8 + index},6,9,7' for index in range(length)]
-        (folder / 'groundtruth.txt').write_text('\n'.join(boxes))
-        size = dict(width=WIDTH, height=HEIGHT)
-        np.savez(folder / 'events.npz', **random_columns(seed=seed, length=length), **size)
-        np.savetxt(folder / 'frame_times.txt', frame_times(length), fmt='%d')
-        return folder
-
-    return write
-
-
-def with_stream(folder, aux='events.npz', modalities=('rgb', 'aux'), **stream):
-    stream = dict(type='EventStream', **stream)
-    return SequenceDataset(folder.parent, aux=aux, aux_stream=stream, modalities=modalities)
 
 
 def assert_same_sequence(drawn, stored):
@@ -106,8 +49,8 @@ def assert_same_sequence(drawn, stored):
 
 
 @pytest.mark.parametrize('name', PICTURES)
-def test_pixels_are_those_of_the_converter(make, convert, name):
-    folder = make()
+def test_pixels_are_those_of_the_converter(make_event_sequence, convert, name):
+    folder = make_event_sequence()
     times = folder / 'frame_times.txt'
     out = folder / 'infrared'
     convert(folder / 'events.npz', out, '--representation', name, '--timestamps', times)
@@ -123,8 +66,8 @@ def test_pixels_are_those_of_the_converter(make, convert, name):
         assert all(torch.equal(pairs[0]['inputs'][part], each['inputs'][part]) for each in pairs)
 
 
-def test_fixed_rate_is_that_of_the_converter(make, convert):
-    folder = make(length=LENGTH - 1)
+def test_fixed_rate_is_that_of_the_converter(make_event_sequence, convert):
+    folder = make_event_sequence(length=LENGTH - 1)
     columns = random_columns()
     np.savez(folder / 'events.npz', **columns, width=WIDTH, height=HEIGHT)
     convert(folder / 'events.npz', folder / 'infrared', '--fps', 99)
@@ -133,14 +76,14 @@ def test_fixed_rate_is_that_of_the_converter(make, convert):
     assert_same_sequence(with_stream(folder, fps=99)[0], SequenceDataset(folder.parent)[0])
 
 
-def test_frames_in_the_recording(make, convert, writer, tmp_path):
+def test_frames_in_the_recording(make_event_sequence, convert, aedat4_writer, tmp_path):
     """The recording began two frames earlier and went on after the sequence, as in FE108."""
     pytest.importorskip('aedat')
-    folder = make('dove', length=5)
+    folder = make_event_sequence('dove', length=5)
     rows = np.stack([random_columns()[name] for name in 'txyp'], axis=1).tolist()
-    packets = [(0, writer.event_packet(rows))]
-    packets += [(1, writer.frame_packet(0, int(t), WIDTH, HEIGHT)) for t in frame_times()]
-    (folder / 'events.aedat4').write_bytes(writer.aedat4(packets, WIDTH, HEIGHT))
+    packets = [(0, aedat4_writer.event_packet(rows))]
+    packets += [(1, aedat4_writer.frame_packet(0, int(t), WIDTH, HEIGHT)) for t in frame_times()]
+    (folder / 'events.aedat4').write_bytes(aedat4_writer.aedat4(packets, WIDTH, HEIGHT))
     convert(folder / 'events.aedat4', tmp_path / 'all')
     pictures = sorted((tmp_path / 'all').iterdir())
     assert len(pictures) == LENGTH
@@ -189,8 +132,8 @@ def test_recording_of_events_alone(shared, convert, tmp_path):
         untimed.read(3)
 
 
-def test_equal_shares_without_any_times(make):
-    folder = make()
+def test_equal_shares_without_any_times(make_event_sequence):
+    folder = make_event_sequence()
     counts = []
     drawn = with_stream(folder, representation='event_count', equal_count=True)[0]
     for index in range(LENGTH):
@@ -198,8 +141,8 @@ def test_equal_shares_without_any_times(make):
     assert counts == [500] * LENGTH  # 4000 events, none of the pixels saturated
 
 
-def test_settings(make):
-    folder = make()
+def test_settings(make_event_sequence):
+    folder = make_event_sequence()
     stream = dict(timestamps='frame_times.txt', representation='event_frame')
     few, many = (
         with_stream(folder, settings=dict(saturation=s), **stream)[0].read(3)['aux'] for s in (1, 2)
@@ -207,8 +150,8 @@ def test_settings(make):
     assert set(np.unique(few)) == {0, 255} and set(np.unique(many)) == {0, 128, 255}
 
 
-def test_errors_name_sequence_frame_and_file(make):
-    folder = make('walk')
+def test_errors_name_sequence_frame_and_file(make_event_sequence):
+    folder = make_event_sequence('walk')
     recording, times = folder / 'events.npz', folder / 'frame_times.txt'
 
     def error(index=0, aux='events.npz', timestamps='frame_times.txt', **stream):
@@ -248,8 +191,8 @@ def test_errors_name_sequence_frame_and_file(make):
     assert_error(named.format(0) + 'timestamps have to increase, but frame 2 is at 3 us')
 
 
-def test_blank_end(make):
-    folder = make()
+def test_blank_end(make_event_sequence):
+    folder = make_event_sequence()
     columns = random_columns()
     half = columns['t'] < 540_000
     columns = {name: column[half] for name, column in columns.items()}
@@ -276,189 +219,10 @@ def test_bad_settings(stream, message):
         EventStream(**stream)
 
 
-def test_a_loader_has_nothing_to_load(make):
+def test_a_loader_has_nothing_to_load(make_event_sequence):
     with pytest.raises(ValueError, match='aux_stream draws'):
         SequenceDataset(
-            make().parent,
+            make_event_sequence().parent,
             aux_loader=dict(type='DecodePicture'),
             aux_stream=dict(type='EventStream'),
         )
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """Names of the recordings that were decoded."""
-    names = []
-    original = event_stream.read_recording
-
-    def count(path, **options):
-        names.append(str(path).split('/')[-2])
-        return original(path, **options)
-
-    monkeypatch.setattr(event_stream, 'read_recording', count)
-    return names
-
-
-def test_memory_is_bounded(make, reads, monkeypatch):
-    warnings = []
-    monkeypatch.setattr(event_stream, 'print_log', lambda text, *_: warnings.append(text))
-    folders = [make(name, seed=seed) for seed, name in enumerate('abc')]
-    # A recording takes 4000 * 13 + 8 * 32 = 52,256 bytes: two of them fit.
-    dataset = with_stream(folders[0], timestamps='frame_times.txt', max_memory=110_000)
-    dataset.layout.recordings['aux'].read(dataset[0], 0)
-    for index in (0, 1, 0, 1, 0, 2, 0):
-        dataset[index].read(index)
-    assert reads == ['a', 'b', 'c'] and not warnings
-    dataset[1].read(0)  # evicts c, then a
-    dataset[0].read(0)
-    dataset[2].read(0)
-    assert reads == ['a', 'b', 'c', 'b', 'c'] and len(warnings) == 1
-    assert 'b/events.npz has to be decoded again' in warnings[0]
-    tight = with_stream(folders[0], timestamps='frame_times.txt', max_memory=0)
-    for index in (0, 0, 1, 1):
-        tight[index].read(index)
-    assert reads[5:] == ['a', 'b']
-
-
-def test_nothing_is_opened_before_it_is_needed_nor_travels(make, reads):
-    dataset = with_stream(make(), timestamps='frame_times.txt')
-    assert len(dataset[0]) == LENGTH and not reads
-    expected = dataset[0].read(5)['aux']
-    data = pickle.dumps(dataset)
-    assert len(data) < 10_000  # no event is in it
-    np.testing.assert_array_equal(pickle.loads(data)[0].read(5)['aux'], expected)
-    assert reads == ['seq', 'seq']
-
-
-class Pictures(torch.utils.data.Dataset):
-    def __init__(self, sequences):
-        self.sequences = sequences
-
-    def __len__(self):
-        return 2 * LENGTH
-
-    def __getitem__(self, index):
-        return self.sequences[index % 2].read(index // 2)['aux']
-
-
-def test_forked_workers(make, tmp_path):
-    """Workers inherit an open recording, open others, and fill one cache at the same time."""
-    make('a')
-    folder = make('b', seed=1)
-    stream = dict(timestamps='frame_times.txt', cache_dir=str(tmp_path / 'cache'))
-    expected = with_stream(folder, timestamps='frame_times.txt')
-    expected[0].read(0)
-    for sequences in (expected, with_stream(folder, **stream)):
-        loader = torch.utils.data.DataLoader(
-            Pictures([sequences[0], sequences[1]]),
-            batch_size=None,
-            num_workers=2,
-            multiprocessing_context='fork',
-        )
-        for index, picture in enumerate(loader):
-            np.testing.assert_array_equal(picture, expected[index % 2].read(index // 2)['aux'])
-    assert len(list((tmp_path / 'cache').iterdir())) == 2
-
-
-def test_cache(make, reads, tmp_path):
-    folder = make()
-    stream = dict(timestamps='frame_times.txt', cache_dir=str(tmp_path / 'cache'))
-    expected = with_stream(folder, timestamps='frame_times.txt')[0].read(4)['aux']
-    for _ in range(2):
-        sequence = with_stream(folder, **stream)[0]
-        np.testing.assert_array_equal(sequence.read(4)['aux'], expected)
-    assert reads == ['seq', 'seq']
-    slices = next(iter(sequence.layout.recordings['aux']._opened.values())).slices
-    assert isinstance(slices, Slices) and isinstance(slices.events.x.base, np.memmap)
-    columns = random_columns(seed=9)
-    np.savez(folder / 'events.npz', **columns, width=WIDTH, height=HEIGHT)
-    changed = with_stream(folder, **stream)[0].read(4)['aux']
-    assert reads == ['seq'] * 3 and (changed != expected).any()
-
-
-def test_remote_recording(make, tmp_path):
-    """A backend whose local copies have a name of their own, as those of object stores."""
-
-    @register_backend('srtrack_test_store', force=True)
-    class Store(LocalBackend):
-        @contextmanager
-        def get_local_path(self, filepath):
-            with tempfile.NamedTemporaryFile(dir=tmp_path) as file:
-                file.write(self.get(filepath))
-                file.flush()
-                yield file.name
-
-    folder = make()
-    stream = dict(type='EventStream', timestamps='frame_times.txt')
-    layout = dict(aux='events.npz', backend_args=dict(backend='srtrack_test_store'))
-    remote = SequenceDataset(folder.parent, aux_stream=stream, **layout)[0]
-    local = with_stream(folder, timestamps='frame_times.txt')[0]
-    np.testing.assert_array_equal(remote.read(1)['aux'], local.read(1)['aux'])
-    (folder / 'events.npz').write_bytes(b'PK')
-    with pytest.raises(FrameError, match=r'frame 1: .*seq/events\.npz: not an npz file'):
-        SequenceDataset(folder.parent, aux_stream=stream, **layout)[0].read(1)
-
-
-def test_broken_recording_is_replaced_in_training(make, caplog):
-    for seed, name in enumerate('abcd'):
-        folder = make(name, seed=seed)
-    recording = folder.parent / 'b' / 'events.npz'
-    recording.write_bytes(recording.read_bytes()[:900])
-    source = with_stream(folder, timestamps='frame_times.txt')
-    pairs = PairDataset([source], PIPELINE, max_gap=4, max_unreadable=0.9)
-    with caplog.at_level(logging.WARNING):
-        names = {pairs[n]['data_samples'].sequence for n in range(12)}
-    assert names == {'a', 'c', 'd'}
-
-
-def test_fe108_as_it_is_distributed(repo_root, make, writer, tmp_path, monkeypatch):
-    pytest.importorskip('aedat')
-    root = tmp_path / 'data' / 'FE108'
-    monkeypatch.setenv('SRTRACK_DATA', str(root.parent))
-    monkeypatch.setenv('SRTRACK_EVENTS', 'tsltd')
-    monkeypatch.chdir(tmp_path)
-    rows = np.stack([random_columns()[name] for name in 'txyp'], axis=1).tolist()
-    packets = [(0, writer.event_packet(rows))]
-    packets += [(1, writer.frame_packet(0, int(t), WIDTH, HEIGHT)) for t in frame_times()]
-    for split, name in (('train', 'airplane'), ('test', 'dove')):
-        folder = make(f'FE108/{split}/{name}', length=5)
-        (folder / 'visible').rename(folder / 'img')
-        (folder / 'groundtruth.txt').rename(folder / 'groundtruth_rect.txt')
-        (folder / 'events.aedat4').write_bytes(writer.aedat4(packets, WIDTH, HEIGHT))
-    (root / 'pair.txt').write_text('airplane 2\ndove 3\n')
-    config = Config.fromfile(repo_root / 'configs/srtrack/srtrack_ostrack-b256_fe108-raw.py')
-    pair = DATASETS.build(config.train_dataloader.dataset)[0]
-    assert pair['inputs']['search'].shape == (6, 256, 256)
-    frames = DATASETS.build(config.test_dataloader.dataset)
-    assert len(frames) == 5
-    # Frame 1 of dove is frame 4 of its recording.
-    events = read_events(root / 'test/dove/events.aedat4')
-    interval = tuple(frame_times()[3:5].tolist())
-    begin, stop = np.searchsorted(events.t, interval)
-    expected = draw(events[begin:stop], representation='tsltd', interval=interval)
-    np.testing.assert_array_equal(frames[1]['inputs']['frame'][..., 3:].numpy(), expected)
-    assert len(list((tmp_path / 'work_dirs/event_cache').iterdir())) == 2
-
-
-def test_own_recordings_from_the_docs_alone(repo_root, make, tmp_path, monkeypatch):
-    for seed, name in enumerate('ab'):
-        folder = make(name, seed=seed)
-        (folder / 'visible').rename(folder / 'color')
-        (folder / 'groundtruth.txt').rename(folder / 'boxes.txt')
-    folder.parent.rename(tmp_path / 'my_events')
-    (tmp_path / 'data').mkdir()
-    (tmp_path / 'my_events').rename(tmp_path / 'data/my_events')
-    monkeypatch.chdir(tmp_path)
-    text = (repo_root / 'docs/events.md').read_text()
-    block = next(
-        each for each in re.findall(r'```python\n(.*?)```', text, re.S) if '_base_' in each
-    )
-    (tmp_path / 'own.py').write_text(block.replace("'configs/", f"'{repo_root}/configs/"))
-    config = Config.fromfile(tmp_path / 'own.py')
-    pair = DATASETS.build(config.train_dataloader.dataset)[5]
-    assert pair['inputs']['search'].shape == (6, 128, 128)
-    frames = DATASETS.build(config.test_dataloader.dataset)
-    assert len(frames) == 2 * LENGTH
-    colors = np.unique(frames[3]['inputs']['frame'][..., 3:].reshape(-1, 3).numpy(), axis=0)
-    assert colors.tolist() == [[30, 30, 200], [220, 30, 30], [255, 255, 255]]
-    assert len(list((tmp_path / 'work_dirs/event_cache').iterdir())) == 2
