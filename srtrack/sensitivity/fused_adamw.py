@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .batches import addresses, cut, upload
 from .histogram import MagnitudeHistogram, new_scratch
-from .ranking import Lookup
+from .ranking import By, Lookup
 from .sharding import local
 from .stepping import has_step_hooks
 
@@ -228,7 +228,9 @@ def fused_blend(
 
 def _of_elements(grad: Tensor, lookup: Lookup, bits: int) -> Tensor:
     """The sensitivity of each element, of the gradient's shape."""
-    if not lookup.by_bin:
+    if lookup.by is By.TENSOR:
+        return lookup.values[0].expand_as(grad)
+    if lookup.by is By.ELEMENT:
         return lookup.values[: grad.numel()].view_as(grad)
     flat = grad.reshape(-1)
     bins = MagnitudeHistogram(grad.dtype, bits, grad.device).bins(flat, out=new_scratch(flat))
@@ -238,5 +240,5 @@ def _of_elements(grad: Tensor, lookup: Lookup, bits: int) -> Tensor:
 def _tables(sensitivities: Sequence[Lookup], device: torch.device) -> tuple[Tensor, Tensor]:
     """Where to look sensitivities up, and how."""
     where = [lookup.address for lookup in sensitivities]
-    by_bin = [lookup.by_bin for lookup in sensitivities]
-    return upload(where, torch.int64, device), upload(by_bin, torch.int32, device)
+    by = [lookup.by for lookup in sensitivities]
+    return upload(where, torch.int64, device), upload(by, torch.int32, device)

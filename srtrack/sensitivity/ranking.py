@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import torch
@@ -46,14 +47,24 @@ class Binned(NamedTuple):
         return cls(histogram, histogram.rank_table(torch.float64))
 
 
+class By(IntEnum):
+    """What a function of the rank is looked up by; kernels know the numbers."""
+
+    ELEMENT = 0
+    BIN = 1
+    """Of the gradient's magnitude."""
+    TENSOR = 2
+    """It is the same for all elements."""
+
+
 class Lookup(NamedTuple):
-    """A function of the rank: by the bin of a gradient's magnitude, or by element."""
+    """A function of the rank of one gradient's elements."""
 
     table: Tensor
-    """(m, n), float32, each row one piece of memory; n may be more than the gradient has."""
+    """(m, n), float32, each row one piece of memory; n may be more than is looked up."""
     row: int
     """The gradient's."""
-    by_bin: bool
+    by: By
 
     @property
     def values(self) -> Tensor:
@@ -160,12 +171,12 @@ class GradientRanking:
         """
         found = {}
 
-        def add(members: Sequence[int], ranks: Tensor, by_bin: bool) -> None:
+        def add(members: Sequence[int], ranks: Tensor, by: By) -> None:
             values = of_ranks(members, ranks).expand(len(members), -1)
-            found.update((index, Lookup(values, row, by_bin)) for row, index in enumerate(members))
+            found.update((index, Lookup(values, row, by)) for row, index in enumerate(members))
 
         if joint is not None:
-            add(range(len(shards)), joint.ranks.float(), True)
+            add(range(len(shards)), joint.ranks.float(), By.BIN)
             return list(found.values())
         counted, whole, parts = [], [], []
         for index, shard in enumerate(shards):
@@ -175,11 +186,11 @@ class GradientRanking:
                 (parts if shard.groups else whole).append(index)
         if counted:
             counts = self._counts([shards[index] for index in counted])
-            add(counted, rank_table(counts, torch.float32), True)
+            add(counted, rank_table(counts, torch.float32), By.BIN)
         if whole:
-            add(whole, exact_rank_rows([shards[index].local for index in whole]), False)
+            add(whole, exact_rank_rows([shards[index].local for index in whole]), By.ELEMENT)
         for index, ranks in zip(parts, self.by_themselves([shards[index] for index in parts])):
-            add([index], ranks.view(1, -1), False)
+            add([index], ranks.view(1, -1), By.ELEMENT)
         return [found[index] for index in range(len(shards))]
 
     def _counts(self, shards: Sequence[Shard]) -> Tensor:
@@ -196,22 +207,26 @@ class GradientRanking:
 
 def pieces(
     grad: Tensor,
-    ranking: Tensor | Binned,
-    of_rank: Callable[[Tensor], Tensor],
+    ranking: float | Tensor | Binned,
+    of_rank: Callable,
     dtype: torch.dtype,
     scratch: Scratch,
-) -> Iterator[tuple[slice, Tensor]]:
+) -> Iterator[tuple[slice, float | Tensor]]:
     """A function of the rank, piece by piece of the flattened gradient.
 
     Each piece is valid until the next. ``of_rank`` must work element by element: of a histogram it
-    sees the table.
+    sees the table, and of a rank that is the same for all elements only that.
     """
     if isinstance(ranking, Tensor):
         yield slice(None), of_rank(ranking.to(dtype)).reshape(-1)
         return
-    table = of_rank(ranking.ranks.to(dtype))
     flat = grad.reshape(-1)
-    bins, values = scratch('bins', flat, torch.int32), scratch('values', flat, dtype)
+    values = scratch('values', flat, dtype)
+    if isinstance(ranking, float):
+        for where, _ in chunks(flat, values):
+            yield where, of_rank(ranking)
+        return
+    table, bins = of_rank(ranking.ranks.to(dtype)), scratch('bins', flat, torch.int32)
     for where, chunk in chunks(flat, values):
         found = ranking.histogram.bins(chunk, out=bins)
         yield where, torch.index_select(table, 0, found, out=values[: chunk.numel()])

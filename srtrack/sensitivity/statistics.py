@@ -25,9 +25,14 @@ class StepStatistics:
         self._sums = torch.zeros(3, dtype=torch.float64, device=self._norm.device)
 
     @staticmethod
-    def sums(new: Tensor, old: Tensor, sensitivity: Tensor) -> Tensor:
-        """Sums of sensitivity, of the update's size and of what is to be taken back; float64."""
-        moved = (new.to(sensitivity.dtype) - old).abs_()
+    def sums(new: Tensor, old: Tensor, sensitivity: float | Tensor) -> Tensor:
+        """Sums of sensitivity, of the update's size and of what is to be taken back; float64.
+
+        Sensitivity is one number or by element; float32, or float64 as ``old``.
+        """
+        dtype = torch.promote_types(old.dtype, torch.float32)
+        sensitivity = torch.as_tensor(sensitivity, dtype=dtype, device=new.device).expand_as(new)
+        moved = (new.to(dtype) - old).abs_()
         parts = sensitivity, moved, moved * sensitivity
         return torch.stack([part.sum(dtype=torch.float64) for part in parts])
 

@@ -36,9 +36,11 @@ def _pointer(address_ptr, tensor, ALIGNED: tl.constexpr):
 
 
 @triton.jit
-def _blend(old, new, grad, offsets, inside, s_ptr, by_bin, SHIFT: tl.constexpr, MASK: tl.constexpr):
+def _blend(old, new, grad, offsets, inside, s_ptr, by, SHIFT: tl.constexpr, MASK: tl.constexpr):
     bins = (grad.to(tl.int32, bitcast=True) >> SHIFT) & MASK
-    s = tl.load(s_ptr + tl.where(by_bin != 0, bins.to(tl.int64), offsets), mask=inside, other=0.0)
+    # As `By` counts: 0 for the element, 1 for the bin, 2 for the tensor.
+    place = tl.where(by == 0, offsets, tl.where(by == 1, bins, 0))
+    s = tl.load(s_ptr + place, mask=inside, other=0.0)
     # Two forms, as in torch.lerp: exact at both ends.
     return tl.where(s < 0.5, new + s * (old - new), old - (old - new) * (1.0 - s))
 
@@ -52,7 +54,7 @@ def _blend_kernel(
     old_ptr,
     grad_ptr,
     sensitivity_ptr,
-    by_bin_ptr,
+    by_ptr,
     SHIFT: tl.constexpr,
     MASK: tl.constexpr,
     PIECE: tl.constexpr,
@@ -64,8 +66,8 @@ def _blend_kernel(
     old = tl.load(_pointer(old_ptr, tensor, ALIGNED) + offsets, mask=inside, other=0.0)
     grad = tl.load(_pointer(grad_ptr, tensor, ALIGNED) + offsets, mask=inside, other=0.0)
     s_ptr = _pointer(sensitivity_ptr, tensor, False)
-    by_bin = tl.load(by_bin_ptr + tensor)
-    blended = _blend(old, new, grad, offsets, inside, s_ptr, by_bin, SHIFT, MASK)
+    by = tl.load(by_ptr + tensor)
+    blended = _blend(old, new, grad, offsets, inside, s_ptr, by, SHIFT, MASK)
     tl.store(at_new, blended, mask=inside)
 
 
@@ -79,7 +81,7 @@ def _adamw_kernel(
     exp_avg_ptr,
     exp_avg_sq_ptr,
     sensitivity_ptr,
-    by_bin_ptr,
+    by_ptr,
     factor_ptr,
     SHIFT: tl.constexpr,
     MASK: tl.constexpr,
@@ -103,8 +105,8 @@ def _adamw_kernel(
     new = old * tl.load(factors) - tl.load(factors + 1) * exp_avg / root
 
     s_ptr = _pointer(sensitivity_ptr, tensor, False)
-    by_bin = tl.load(by_bin_ptr + tensor)
-    blended = _blend(old, new, grad, offsets, inside, s_ptr, by_bin, SHIFT, MASK)
+    by = tl.load(by_ptr + tensor)
+    blended = _blend(old, new, grad, offsets, inside, s_ptr, by, SHIFT, MASK)
     tl.store(at_param, blended, mask=inside)
     tl.store(at_avg, exp_avg, mask=inside)
     tl.store(at_avg_sq, exp_avg_sq, mask=inside)
@@ -139,7 +141,7 @@ def adamw_and_blend(
     pieces: Pieces,
     tensors: Addresses,
     sensitivities: Tensor,
-    by_bin: Tensor,
+    by: Tensor,
     factors: Tensor,
     bits: int,
 ) -> None:
@@ -152,20 +154,20 @@ def adamw_and_blend(
         pieces (Pieces): Of the n parameters, cut at :data:`PIECE`.
         tensors (Addresses): Rows: parameters, gradients, first moments, second moments.
         sensitivities (Tensor): (n,), int64: addresses of the sensitivities, which are float32.
-        by_bin (Tensor): (n,), int32: whether a sensitivity is found by the bin of the gradient's
-            magnitude, else by the element.
+        by (Tensor): (n,), int32: what a sensitivity is looked up by, as
+            :class:`~srtrack.sensitivity.ranking.By` counts.
         factors (Tensor): (n, 7), float32, see :func:`adamw_factors`.
         bits (int): Leading bits of a magnitude that make a bin, see
             :class:`~srtrack.sensitivity.MagnitudeHistogram`.
     """
-    _launch(_adamw_kernel, pieces, tensors, (sensitivities, by_bin, factors), bits)
+    _launch(_adamw_kernel, pieces, tensors, (sensitivities, by, factors), bits)
 
 
 def blend(
     pieces: Pieces,
     tensors: Addresses,
     sensitivities: Tensor,
-    by_bin: Tensor,
+    by: Tensor,
     bits: int,
 ) -> None:
     """Blend of new parameters with copies of the old ones (Eq. 15), whatever made the new ones.
@@ -174,10 +176,10 @@ def blend(
         pieces (Pieces): Of the n parameters, cut at :data:`PIECE`.
         tensors (Addresses): Rows: parameters, their old values, gradients.
         sensitivities (Tensor): As the next ones, see :func:`adamw_and_blend`.
-        by_bin (Tensor): ...
+        by (Tensor): ...
         bits (int): ...
     """
-    _launch(_blend_kernel, pieces, tensors, (sensitivities, by_bin), bits)
+    _launch(_blend_kernel, pieces, tensors, (sensitivities, by), bits)
 
 
 def _launch(

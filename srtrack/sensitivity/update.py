@@ -23,7 +23,7 @@ from .fused_adamw import (
     update_by_slice,
 )
 from .histogram import MagnitudeHistogram, Scratch
-from .ranking import Binned, GradientRanking, Shard, pieces, wide
+from .ranking import Binned, By, GradientRanking, Lookup, Shard, pieces, wide
 from .schedule import joint_sensitivity
 from .sharding import local, shard_groups
 from .statistics import StepStatistics
@@ -50,6 +50,8 @@ class Plan(NamedTuple):
     """What is the same for all parameters of a step."""
 
     sensitivity: Sensitivity
+    by_element: bool
+    """False where transfer ranks have no weight: then a tensor has one sensitivity."""
     statistics: StepStatistics | None
     optimizer: torch.optim.Optimizer | None
     fused: Mapping[str, Held]
@@ -230,12 +232,12 @@ class ScaledStep:
             return statistics.result() if collect else {}
 
         fused = {}
-        if by_element and self.rank == 'histogram':
+        if self.rank == 'histogram' or not by_element:
             params = {name: self._params[name] for name in moving}
             fused = fusable(optimizer, params, collect)
         names = list(grads) if collect else moving
         joint = self._rank_together(names) if by_element and self.scope == 'global' else None
-        plan = Plan(sensitivity, statistics, optimizer, fused, joint)
+        plan = Plan(sensitivity, by_element, statistics, optimizer, fused, joint)
         for part, hidden in self._parts(names, plan):
             with torch.no_grad():
                 moves = self._snapshot(part, fused)
@@ -245,9 +247,7 @@ class ScaledStep:
             with torch.no_grad():
                 if by_element:
                     self._refuse_written(moves, versions)
-                    self._blend(moves, plan)
-                else:
-                    self._blend_whole(moves, plan)
+                self._blend(moves, plan)
         return statistics.result() if collect else {}
 
     def _sensitivity(self, progress: float) -> Sensitivity:
@@ -322,22 +322,8 @@ class ScaledStep:
                     'pass keep_gradients=True (one more copy of the parameters)'
                 )
 
-    def _blend_whole(self, moves: list[Move], plan: Plan) -> None:
-        """Blend with one sensitivity per tensor: transfer sensitivity has no weight."""
-        alike = defaultdict(list)
-        for move in moves:
-            s = plan.sensitivity(move.prior, 0.0)
-            alike[s].append(move)
-            if plan.statistics is not None:
-                whole = torch.tensor(s, dtype=wide(move.new), device=move.new.device)
-                sums = plan.statistics.sums(move.new, move.old, whole.expand_as(move.new))
-                plan.statistics.add(sums)
-        alike.pop(0.0, None)  # these were only watched for the statistics
-        for s, group in alike.items():
-            torch._foreach_lerp_([move.new for move in group], [move.old for move in group], s)
-
     def _blend(self, moves: list[Move], plan: Plan) -> None:
-        """Blend with one sensitivity per element."""
+        """Blend parameters; make AdamW's update where that is part of it."""
         on_device, others = defaultdict(list), []
         for move in moves:
             if self._is_treated_together(move, plan):
@@ -347,11 +333,14 @@ class ScaledStep:
         # The largest first, so that threads end together. The order is the same in all processes.
         others.sort(key=lambda move: -move.grad.numel)
         # Sorting takes memory, which threads would multiply.
-        parallel = self.rank == 'histogram' and all(move.new.is_cpu for move in others)
+        lean = self.rank == 'histogram' or not plan.by_element
+        parallel = lean and all(move.new.is_cpu for move in others)
         for together in on_device.values():
             self._blend_together(together, plan)
         # Those found together with others; the rest is ranked one by one, in threads.
-        if plan.joint is not None:
+        if not plan.by_element:
+            rankings = [0.0] * len(others)
+        elif plan.joint is not None:
             rankings = [plan.joint[move.name] for move in others]
         else:
             rankings = self._ranking.by_themselves([move.grad for move in others])
@@ -362,20 +351,25 @@ class ScaledStep:
 
     def _is_treated_together(self, move: Move, plan: Plan) -> bool:
         """Whether a parameter is treated together with others of its device, by kernels."""
-        if move.old is not None and (self.rank == 'exact' or plan.statistics is not None):
+        if not runs_kernels(move.new.device):
             return False
-        return runs_kernels(move.new.device) and (
-            move.old is None or are_plain([move.new, move.grad.local])
-        )
+        if move.old is None:
+            return True
+        sorts = self.rank == 'exact' and plan.by_element
+        return not sorts and plan.statistics is None and are_plain([move.new, move.grad.local])
 
     def _blend_together(self, moves: list[Move], plan: Plan) -> None:
         """Blend parameters of one device, all at once; make AdamW's update where it is fused."""
         priors = upload([[move.prior] for move in moves], torch.float32, moves[0].new.device)
-        lookups = self._ranking.lookups(
-            [move.grad for move in moves],
-            lambda members, ranks: plan.sensitivity(priors[members], ranks),
-            plan.joint and plan.joint[moves[0].name],
-        )
+        if plan.by_element:
+            lookups = self._ranking.lookups(
+                [move.grad for move in moves],
+                lambda members, ranks: plan.sensitivity(priors[members], ranks),
+                plan.joint and plan.joint[moves[0].name],
+            )
+        else:
+            values = plan.sensitivity(priors, 0.0)
+            lookups = [Lookup(values, row, By.TENSOR) for row in range(len(moves))]
         fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
         if fused:
             fused_update(
@@ -393,7 +387,9 @@ class ScaledStep:
                 self.bits,
             )
 
-    def _blend_one(self, plan: Plan, move: Move, ranking: Tensor | Binned | None) -> Tensor | None:
+    def _blend_one(
+        self, plan: Plan, move: Move, ranking: float | Tensor | Binned | None
+    ) -> Tensor | None:
         """Blend one parameter; returns sums for the statistics if asked, None of an empty shard."""
         of_rank = partial(plan.sensitivity, move.prior)
         with self._scratch() as scratch:
@@ -451,9 +447,12 @@ def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Paramete
     return unique
 
 
-def _lerp(new: Tensor, old: Tensor, s: Tensor) -> None:
+def _lerp(new: Tensor, old: Tensor, s: float | Tensor) -> None:
     """new <- old + (1 - s) (new - old), exact at s = 0 and s = 1, rounded once."""
-    if new.dtype is s.dtype:
+    dtype = wide(new)
+    if isinstance(s, float) and s == 0:  # it was only watched for the statistics
+        return
+    if new.dtype is dtype:
         new.lerp_(old, s)
     else:
-        new.copy_(new.to(s.dtype).lerp_(old.to(s.dtype), s))
+        new.copy_(new.to(dtype).lerp_(old.to(dtype), s))
