@@ -30,14 +30,14 @@ def parts(
 ) -> list[list[str]]:
     """Names of the parameters to be stepped together, part by part; all that must be, as one.
 
-    Parts are for the CPU, and for optimizers of torch whose ``step`` nobody listens to.
+    Parts are for optimizers of torch whose ``step`` nobody listens to.
 
     Args:
         names (Sequence[str]): What is to be stepped.
         params (Mapping[str, Tensor]): Parameters by name.
         optimizer (Optimizer, optional): What is asked to step; None is stepped at once.
     """
-    if not _can_step_in_parts(optimizer) or not all(params[name].is_cpu for name in names):
+    if not _can_step_in_parts(optimizer):
         return [list(names)]
     found, room = [], 0
     for name in names:

@@ -77,12 +77,12 @@ class ScaledStep:
     - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
       process updates its own as one process that holds everything would.
 
-    Memory: one copy of the regularised parameters, kept between steps. :meth:`step` needs none where
-    it is given the optimizer and AdamW and the blend are one pass
-    (:mod:`~srtrack.sensitivity.fused_adamw`; on a GPU but for a step that collects statistics), and
-    on the CPU only one of a part of the parameters for torch's other optimizers. The exact rank
-    needs several times the largest tensor on the way (with ``scope='global'``, of all of them), the
-    histogram rank on the CPU 4 MB per thread.
+    Memory: one copy of the regularised parameters, kept between steps. Where :meth:`step` is given
+    the optimizer, it needs none if AdamW and the blend are one pass
+    (:mod:`~srtrack.sensitivity.fused_adamw`). For torch's other optimizers on the CPU, and to
+    collect statistics on a GPU, it needs a copy of a part of the parameters, 128 MB of them. The
+    exact rank needs several times the largest tensor on the way (with ``scope='global'``, of all of
+    them), the histogram rank on the CPU 4 MB per thread.
 
     The histogram rank treats several tensors at a time on the CPU, in as many threads as torch is
     set to use (:func:`torch.set_num_threads`, ``OMP_NUM_THREADS``).
@@ -275,7 +275,10 @@ class ScaledStep:
         if plan.fused:
             yield names, [held.param for held in plan.fused.values()]
             return
-        split = parts(names, self._params, plan.optimizer)
+        # A GPU is quickest with all at once; statistics are rare, and must not need more memory.
+        split = [names]
+        if plan.statistics is not None or all(self._params[name].is_cpu for name in names):
+            split = parts(names, self._params, plan.optimizer)
         if len(split) == 1:
             yield names, []
             return
