@@ -28,6 +28,10 @@ from .sharding import local
 from .stepping import has_step_hooks
 
 
+# What AdamW's fused form itself calls. It is not public; where it is gone, AdamW steps in parts.
+_HAS_FUSED_ADAMW = hasattr(torch, '_fused_adamw_')
+
+
 class Held(NamedTuple):
     """A parameter with a gradient, and what its AdamW holds of it."""
 
@@ -73,7 +77,7 @@ def fusable(
             if runs_kernels(param.device):
                 fits = not collect and _has_triton()
             else:
-                fits = param.is_cpu and (group.get('fused') or own_choice)
+                fits = param.is_cpu and (group.get('fused') or own_choice) and _HAS_FUSED_ADAMW
             if not fits:
                 continue
             state = optimizer.state[param]

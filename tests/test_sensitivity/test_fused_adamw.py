@@ -255,7 +255,7 @@ def test_on_the_cpu_adamw_that_may_choose_its_form_is_fused():
     check_not_finite(foreach=None)
 
 
-def test_what_is_fused_on_the_cpu():
+def test_what_is_fused_on_the_cpu(monkeypatch):
     params = make()
     set_gradients(params, 0)
     assert set(fusable(torch.optim.AdamW(params.values()), dict(params))) == set(params)
@@ -268,6 +268,8 @@ def test_what_is_fused_on_the_cpu():
     optimizer = torch.optim.AdamW(params.values())
     optimizer.register_step_pre_hook(lambda *args: None)
     assert not fusable(optimizer, dict(params)), 'whoever listens wants to see gradients'
+    monkeypatch.setattr(fused_adamw, '_HAS_FUSED_ADAMW', False)
+    assert not fusable(torch.optim.AdamW(params.values()), dict(params)), 'torch may lack it'
 
 
 def test_without_a_triton_that_works_torch_blends_all_together(monkeypatch):
