@@ -27,7 +27,6 @@ from .ranking import By, Lookup
 from .sharding import local
 from .stepping import has_step_hooks
 
-
 # What AdamW's fused form itself calls. It is not public; where it is gone, AdamW steps in parts.
 _HAS_FUSED_ADAMW = hasattr(torch, '_fused_adamw_')
 
