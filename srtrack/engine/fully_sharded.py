@@ -41,7 +41,7 @@ class FullyShardedModel(nn.Module):
 
     Raises:
         ValueError: ``shard_size`` does not divide the number of processes.
-        RuntimeError: torch is older than 2.6, or there is no process group.
+        RuntimeError: torch is older than 2.8, or there is no process group.
     """
 
     def __init__(self, module: nn.Module, units: str | None = None, shard_size: int | None = None):
@@ -58,7 +58,7 @@ class FullyShardedModel(nn.Module):
         for unit in self._units:
             fully_shard(unit, mesh=mesh)
         fully_shard(module, mesh=mesh)
-        if mesh.device_type == 'cpu' and hasattr(module, 'set_force_sum_reduction_for_comms'):
+        if mesh.device_type == 'cpu':
             for unit in (*self._units, module):
                 unit.set_force_sum_reduction_for_comms(True)  # gloo of torch 2.8 has no mean
         for each in module.modules():
@@ -103,13 +103,22 @@ class FullyShardedModel(nn.Module):
         return model.train(self.module.training)
 
 
-def _fully_shard():
+def can_shard() -> bool:
+    """Whether this torch can shard a model, and leave it whole in evaluation: 2.8 or newer."""
     try:
-        from torch.distributed.fsdp import fully_shard
+        from torch.distributed.fsdp import FSDPModule
     except ImportError:
+        return False
+    return hasattr(FSDPModule, 'set_reshard_after_forward')
+
+
+def _fully_shard():
+    if not can_shard():
         raise RuntimeError(
-            f'fully_shard needs torch 2.6, this is {torch.__version__}: train with DDPStrategy'
-        ) from None
+            f'sharding needs torch 2.8, this is {torch.__version__}: train with DDPStrategy'
+        )
+    from torch.distributed.fsdp import fully_shard
+
     if not torch.distributed.is_initialized():
         raise RuntimeError(
             'sharding needs processes: bash tools/dist_train.sh CONFIG NUM_PROCESSES'

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 import torch
 from mmengine._strategy import DDPStrategy as _DDPStrategy
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner.checkpoint import weights_to_cpu
 from mmengine.utils import apply_to
 from torch import Tensor, nn
@@ -59,6 +63,14 @@ class FullyShardStrategy(DDPStrategy):
         model = self.convert_model(model.to(get_device()))
         return MODEL_WRAPPERS.build(dict(self.model_wrapper, module=model))
 
+    def build_optim_wrapper(self, optim_wrapper, model: nn.Module | None = None):
+        """See :meth:`mmengine._strategy.BaseStrategy.build_optim_wrapper`."""
+        built = super().build_optim_wrapper(optim_wrapper, model)
+        for wrapper in built.values() if isinstance(built, OptimWrapperDict) else [built]:
+            if hasattr(wrapper, 'clip_func'):
+                wrapper.clip_func = _whole_norm(wrapper.clip_func)
+        return built
+
     def save_checkpoint(self, filename: str, *, save_optimizer: bool = True, **kwargs) -> None:
         """Gather the state in all processes; the main one writes it."""
         self._gathered = dict(model=_gather(self.model.module.state_dict()))
@@ -93,6 +105,17 @@ class FullyShardStrategy(DDPStrategy):
                     key: shard_like(value, param) for key, value in state[number].items()
                 }
         super().load_optim_state_dict({**state_dict, 'state': state})
+
+
+def _whole_norm(clip: Callable) -> Callable:
+    """The function with the norm of whole gradients: up to torch 2.10 that is each process's part."""
+
+    @wraps(clip)
+    def clip_and_gather(*args, **kwargs):
+        norm = clip(*args, **kwargs)
+        return norm.full_tensor() if is_sharded(norm) else norm
+
+    return clip_and_gather
 
 
 def _gather(state: dict) -> dict:

@@ -16,11 +16,9 @@ from torch import multiprocessing as mp
 
 from srtrack.engine import FlexibleRunner
 from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.engine.fully_sharded import can_shard
 
-pytestmark = pytest.mark.skipif(
-    not (dist.is_available() and hasattr(torch.cpu.Stream, 'record_event')),
-    reason='this torch shards on GPUs only, if at all',
-)
+pytestmark = pytest.mark.skipif(not can_shard(), reason='needs torch 2.8')
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'
 #: Two epochs of two steps, each with a validation in which the processes have 6 and 3 frames.

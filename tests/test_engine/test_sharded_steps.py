@@ -9,14 +9,13 @@ from torch import multiprocessing as mp
 from torch import nn
 
 from srtrack.engine import SensitivityOptimWrapper, TrackerDistributedDataParallel
+from srtrack.engine.fully_sharded import can_shard
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason='needs torch.distributed')
 
 STEPS = 2
 PRIOR = {'0.weight': 1.0, '0.bias': 0.25, '2.weight': 0.5}
-#: FSDP2 works on the CPU where its streams can record events, which those of torch 2.6 cannot.
-SHARDS_ON_CPU = hasattr(torch.cpu.Stream, 'record_event')
-needs_shards = pytest.mark.skipif(not SHARDS_ON_CPU, reason='this torch shards on GPUs only')
+needs_shards = pytest.mark.skipif(not can_shard(), reason='needs torch 2.8')
 RANKINGS = [(rank, scope) for rank in ('exact', 'histogram') for scope in ('tensor', 'global')]
 
 
@@ -50,8 +49,7 @@ def train_sharded(rank, scope, **settings):
     model = network(torch.float32)
     for layer in (model[0], model):
         fully_shard(layer, mesh=mesh)
-        if hasattr(layer, 'set_force_sum_reduction_for_comms'):
-            layer.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
+        layer.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
     return [p.full_tensor() for p in train(model, batches(torch.float32), rank, scope, **settings)]
 
 
@@ -64,9 +62,9 @@ def worker(process: int, folder: str) -> None:
         model = TrackerDistributedDataParallel(network(torch.float64))
         half = batches(torch.float64)[:, 4 * process : 4 * process + 4]
         results[('parallel', *ranking)] = train(model, half, *ranking)
-        if SHARDS_ON_CPU:
+        if can_shard():
             results[('sharded', *ranking)] = train_sharded(*ranking)
-    if SHARDS_ON_CPU:
+    if can_shard():
         clip = dict(max_norm=0.01)
         results['clipped'] = train_sharded('exact', 'tensor', clip_grad=clip)
     torch.save(results, f'{folder}/{process}.pt')

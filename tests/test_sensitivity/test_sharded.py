@@ -10,6 +10,7 @@ from torch import distributed as dist
 from torch import multiprocessing as mp
 from torch import nn
 
+from srtrack.engine.fully_sharded import can_shard
 from srtrack.sensitivity import (
     ScaledStep,
     exact_rank_global,
@@ -17,8 +18,6 @@ from srtrack.sensitivity import (
 )
 
 SHARDS = ((5000, 0, 30), (200, 7, 4000))  # elements of three tensors in two processes
-#: FSDP2 works on the CPU where its streams can record events, which those of torch 2.6 cannot.
-SHARDS_MODELS = hasattr(torch.cpu.Stream, 'record_event')
 #: The CPU's own way, and kernels, in Triton's interpreter.
 WAYS = '01' if find_spec('triton') else '0'
 
@@ -69,15 +68,14 @@ def worker(rank: int, folder: str) -> None:
     address = f'file://{folder}/store'
     dist.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     torch.save(everything(shards(rank), dist.group.WORLD), f'{folder}/{rank}.pt')
-    if SHARDS_MODELS:
+    if can_shard():
         from torch.distributed.fsdp import fully_shard
 
         mesh = dist.init_device_mesh('cpu', (2,))
 
         def shard(model):
             fully_shard(model, mesh=mesh)
-            if hasattr(model, 'set_force_sum_reduction_for_comms'):
-                model.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
+            model.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
 
         for interpret in WAYS:
             os.environ['TRITON_INTERPRET'] = interpret
@@ -95,7 +93,7 @@ def test_shards_agree_with_one_process(tmp_path):
     assert len(whole) == 12
     for first, second, expected in zip(*sharded, whole):
         assert torch.equal(torch.cat([first, second]), expected)
-    if SHARDS_MODELS:
+    if can_shard():
         for interpret, rank in itertools.product(WAYS, range(2)):
             stepped = torch.load(tmp_path / f'stepped{interpret}{rank}.pt', weights_only=True)
             for param, expected in zip(stepped, adamw_steps()):
