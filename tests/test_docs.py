@@ -100,7 +100,7 @@ def test_options_of_commands(page):
             continue  # a tool that has its own config
         names = re.findall(r'configs/[\w./-]+\.py', command)
         config = ROOT / names[0] if names and not PLACEHOLDER.search(names[0]) else LASHER
-        parse_options(config, shlex.split(options.split('#')[0]))
+        assert parse_options(config, shlex.split(options.split('#')[0]))[1], line
 
 
 @by_page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -38,21 +39,26 @@ class TrainingMemory(NamedTuple):
 class PeakMemory(TorchDispatchMode):
     """Counts the bytes of tensors that are made and still alive, inside the context.
 
+    Args:
+        existing (Iterable[Tensor]): What was there before, and does not count where it comes back
+            from an operation.
+
     Attributes:
         now (int): Bytes alive.
         peak (int): The most that were alive at a time.
     """
 
-    def __init__(self):
+    def __init__(self, existing: Iterable[Tensor] = ()):
         super().__init__()
         self.now = self.peak = 0
+        self._existing = {tensor.untyped_storage() for tensor in existing}
         self._alive: set[weakref.ref] = set()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         """Call the operation and look at what it returns."""
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
+            if isinstance(leaf, Tensor) and leaf.untyped_storage() not in self._existing:
                 self._add(leaf.untyped_storage())
         return result
 

@@ -108,7 +108,7 @@ class FullyShardStrategy(DDPStrategy):
 
 
 def _whole_norm(clip: Callable) -> Callable:
-    """The function with the norm of whole gradients: up to torch 2.10 that is each process's part."""
+    """The function with the norm of whole gradients: in torch 2.9 it is that of a process's part."""
 
     @wraps(clip)
     def clip_and_gather(*args, **kwargs):

@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from .batches import upload
-from .fused_adamw import (
-    Held,
-    are_plain,
-    fusable,
-    fused_blend,
-    fused_update,
-    runs_kernels,
-    update_by_slice,
-)
-from .histogram import MagnitudeHistogram, Scratch
-from .ranking import Binned, By, GradientRanking, Lookup, Shard, pieces, wide
+from .blending import Blender, Move, Plan, Sensitivity
+from .fused_adamw import fusable
+from .histogram import MagnitudeHistogram
+from .ranking import Binned, GradientRanking, Shard
 from .schedule import joint_sensitivity
 from .sharding import local, shard_groups
 from .statistics import StepStatistics
 from .stepping import Copies, parts, without_gradients
 from .threads import workers
-
-# Joint sensitivity of a prior and a transfer rank, either a number or a tensor of them.
-Sensitivity = Callable[..., 'float | Tensor']
-
-
-class Move(NamedTuple):
-    """What the optimizer does to one parameter, and the gradient it does it with."""
-
-    name: str
-    prior: float
-    grad: Shard
-    new: Tensor
-    """Of a sharded parameter this process's part, as ``old``."""
-    old: Tensor | None
-    """None where AdamW and the blend are one pass: then ``new`` is still to come."""
-
-
-class Plan(NamedTuple):
-    """What is the same for all parameters of a step."""
-
-    sensitivity: Sensitivity
-    by_element: bool
-    """False where transfer ranks have no weight: then a tensor has one sensitivity."""
-    statistics: StepStatistics | None
-    optimizer: torch.optim.Optimizer | None
-    fused: Mapping[str, Held]
-    """Those for which AdamW and the blend are one pass, by name."""
-    joint: Mapping[str, Tensor | Binned] | None
-    """How gradients rank, by name, where they are ranked together."""
 
 
 class ScaledStep:
@@ -162,7 +121,7 @@ class ScaledStep:
         self._params = _unique(params)
         self._old = Copies()
         self._kept = Copies()
-        self._idle: list[Scratch] = []  # each is used by one thread at a time
+        self._blend = Blender(self._ranking)
         self.set_prior(prior or {})
 
     def set_prior(self, prior: Mapping[str, float]) -> None:
@@ -237,8 +196,8 @@ class ScaledStep:
             fused = fusable(optimizer, params, collect)
         names = list(grads) if collect else moving
         joint = self._rank_together(names) if by_element and self.scope == 'global' else None
-        plan = Plan(sensitivity, by_element, statistics, optimizer, fused, joint)
-        for part, hidden in self._parts(names, plan):
+        plan = Plan(sensitivity, by_element, statistics, fused, joint)
+        for part, hidden in self._parts(names, plan, optimizer):
             with torch.no_grad():
                 moves = self._snapshot(part, fused)
             versions = [move.grad.local._version for move in moves]
@@ -270,7 +229,9 @@ class ScaledStep:
         with torch.no_grad(), workers(parallel) as run:
             return dict(zip(names, self._ranking.together(shards, run)))
 
-    def _parts(self, names: list[str], plan: Plan) -> Iterator[tuple[list[str], list[Tensor]]]:
+    def _parts(
+        self, names: list[str], plan: Plan, optimizer: torch.optim.Optimizer | None
+    ) -> Iterator[tuple[list[str], list[Tensor]]]:
         """What to step at a time, and what is not to be stepped by the optimizer meanwhile."""
         if plan.fused:
             yield names, [held.param for held in plan.fused.values()]
@@ -278,11 +239,11 @@ class ScaledStep:
         # A GPU is quickest with all at once; statistics are rare, and must not need more memory.
         split = [names]
         if plan.statistics is not None or all(self._params[name].is_cpu for name in names):
-            split = parts(names, self._params, plan.optimizer)
+            split = parts(names, self._params, optimizer)
         if len(split) == 1:
             yield names, []
             return
-        held = [param for group in plan.optimizer.param_groups for param in group['params']]
+        held = [param for group in optimizer.param_groups for param in group['params']]
         ours = {id(self._params[name]) for name in names}
         for index, part in enumerate(split):
             now = {id(self._params[name]) for name in part}
@@ -325,115 +286,6 @@ class ScaledStep:
                     'pass keep_gradients=True (one more copy of the parameters)'
                 )
 
-    def _blend(self, moves: list[Move], plan: Plan) -> None:
-        """Blend parameters; make AdamW's update where that is part of it."""
-        on_device, others = defaultdict(list), []
-        for move in moves:
-            if self._is_treated_together(move, plan):
-                on_device[move.new.device].append(move)
-            else:
-                others.append(move)
-        # The largest first, so that threads end together. The order is the same in all processes.
-        others.sort(key=lambda move: -move.grad.numel)
-        # Sorting takes memory, which threads would multiply.
-        lean = self.rank == 'histogram' or not plan.by_element
-        parallel = lean and all(move.new.is_cpu for move in others)
-        for together in on_device.values():
-            self._blend_together(together, plan)
-        # Those found together with others; the rest is ranked one by one, in threads.
-        if not plan.by_element:
-            rankings = [0.0] * len(others)
-        elif plan.joint is not None:
-            rankings = [plan.joint[move.name] for move in others]
-        else:
-            rankings = self._ranking.by_themselves([move.grad for move in others])
-        with workers(parallel) as run:
-            for sums in run(partial(self._blend_one, plan), others, rankings):
-                if sums is not None:
-                    plan.statistics.add(sums)
-
-    def _is_treated_together(self, move: Move, plan: Plan) -> bool:
-        """Whether a parameter is treated together with others of its device, by kernels."""
-        if not runs_kernels(move.new.device):
-            return False
-        if move.old is None:
-            return True
-        sorts = self.rank == 'exact' and plan.by_element
-        return not sorts and plan.statistics is None and are_plain([move.new, move.grad.local])
-
-    def _blend_together(self, moves: list[Move], plan: Plan) -> None:
-        """Blend parameters of one device, all at once; make AdamW's update where it is fused."""
-        priors = upload([[move.prior] for move in moves], torch.float32, moves[0].new.device)
-        if plan.by_element:
-            lookups = self._ranking.lookups(
-                [move.grad for move in moves],
-                lambda members, ranks: plan.sensitivity(priors[members], ranks),
-                plan.joint and plan.joint[moves[0].name],
-            )
-        else:
-            values = plan.sensitivity(priors, 0.0)
-            lookups = [Lookup(values, row, By.TENSOR) for row in range(len(moves))]
-        fused = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is None]
-        if fused:
-            fused_update(
-                [plan.fused[move.name] for move, _ in fused],
-                [lookup for _, lookup in fused],
-                self.bits,
-            )
-        made = [(move, lookup) for move, lookup in zip(moves, lookups) if move.old is not None]
-        if made:
-            fused_blend(
-                [move.new for move, _ in made],
-                [move.old for move, _ in made],
-                [move.grad.local for move, _ in made],
-                [lookup for _, lookup in made],
-                self.bits,
-            )
-
-    def _blend_one(
-        self, plan: Plan, move: Move, ranking: float | Tensor | Binned | None
-    ) -> Tensor | None:
-        """Blend one parameter; returns sums for the statistics if asked, None of an empty shard."""
-        of_rank = partial(plan.sensitivity, move.prior)
-        with self._scratch() as scratch:
-            if ranking is None:
-                ranking = self._ranking.alone(move.grad.local, scratch)
-            new, sums = move.new.reshape(-1), []
-            step = self._step_by_slice(plan, move, scratch)
-            # Eq. 14 is applied to a histogram's few entries instead of every element.
-            for where, s in pieces(move.grad.local, ranking, of_rank, wide(new), scratch):
-                old = step(where)
-                if plan.statistics is not None:
-                    sums.append(StepStatistics.sums(new[where], old, s))
-                _lerp(new[where], old, s)
-        if not move.new.is_contiguous():
-            move.new.copy_(new.view_as(move.new))
-        return torch.stack(sums).sum(0) if sums else None
-
-    def _step_by_slice(self, plan: Plan, move: Move, scratch: Scratch) -> Callable[[slice], Tensor]:
-        """A function that steps a slice, if that is still to be done, and returns its old values."""
-        if move.old is not None:
-            return move.old.view(-1).__getitem__
-        new, update = move.new.view(-1), update_by_slice(plan.fused[move.name])
-
-        def step(where: slice) -> Tensor:
-            piece = new[where]
-            old = scratch('old', new, new.dtype)[: piece.numel()].copy_(piece)
-            update(where)
-            return old
-
-        return step
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Scratch]:
-        """Buffers for one thread at a time, kept for the next."""
-        try:
-            scratch = self._idle.pop()
-        except IndexError:
-            scratch = Scratch()
-        yield scratch
-        self._idle.append(scratch)
-
 
 def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
     """Parameters by name, a shared one under its first name; complex ones are refused."""
@@ -448,14 +300,3 @@ def _unique(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Paramete
             seen.add(id(param))
             unique[name] = param
     return unique
-
-
-def _lerp(new: Tensor, old: Tensor, s: float | Tensor) -> None:
-    """new <- old + (1 - s) (new - old), exact at s = 0 and s = 1, rounded once."""
-    dtype = wide(new)
-    if isinstance(s, float) and s == 0:  # it was only watched for the statistics
-        return
-    if new.dtype is dtype:
-        new.lerp_(old, s)
-    else:
-        new.copy_(new.to(dtype).lerp_(old.to(dtype), s))

@@ -18,8 +18,8 @@ import threading
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-import torch
 from campaign import ROOT, WENT_ON, ended, load_tool
+from checkpoint_pairs import assert_same_checkpoint
 from mmengine.logging import MMLogger
 
 from srtrack.command import run_command
@@ -173,21 +173,9 @@ def results_of(folder: Path) -> dict[str, str]:
 
 def assert_same_end(folder: Path, whole: Path) -> None:
     """A run has ended as ``whole`` has, bit for bit, and left nothing half-written behind."""
-    (state, optimizer), (expected, expected_optimizer) = _weights(folder), _weights(whole)
-    assert state.keys() == expected.keys()
-    for name, value in expected.items():
-        assert torch.equal(state[name], value), name
-    assert optimizer['prior_sensitivity'] == expected_optimizer['prior_sensitivity']
-    for key, moments in expected_optimizer['state'].items():
-        for name, value in moments.items():
-            assert torch.equal(optimizer['state'][key][name], value), (key, name)
+    assert_same_checkpoint(folder / 'run/epoch_2.pth', whole / 'run/epoch_2.pth')
     assert not list((folder / 'run').glob('.*.pth*'))
     ended(WENT_ON)
-
-
-def _weights(folder: Path) -> tuple[dict, dict]:
-    content = torch.load(folder / 'run/epoch_2.pth', weights_only=True)
-    return content['state_dict'], content['optimizer']
 
 
 def _child(fifo: str, tool: str, arguments, event: Event | None, environment: dict) -> None:

@@ -152,7 +152,7 @@ def check_any_optimizer():
                 begin += param.numel()
             scaled.step(optimizer.step, step / 3, optimizer=optimizer)
         # Only blending tensor by tensor takes scratch memory.
-        assert bool(scaled._idle) is not kernels
+        assert bool(scaled._blend._idle) is not kernels
         results.append(params)
     os.environ['TRITON_INTERPRET'] = '1'
     for name, value in results[0].items():
@@ -285,7 +285,7 @@ def test_without_a_triton_that_works_torch_blends_all_together(monkeypatch):
         optimizer = adamw(params)
         scaled = ScaledStep(regularized(params), **SETTINGS)
         scaled.step(optimizer.step, 0.3, optimizer=optimizer if on_gpu else None)
-        assert bool(scaled._idle) is not on_gpu, 'scratch memory is for one tensor at a time'
+        assert bool(scaled._blend._idle) is not on_gpu, 'scratch memory is for one tensor at a time'
         results.append(params)
     fused_adamw._has_triton.cache_clear()
     for name, value in results[0].items():

@@ -6,10 +6,8 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from srtrack.apis.training_memory import PeakMemory
 from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, update
 from srtrack.sensitivity.histogram import CHUNK
 
@@ -146,26 +144,6 @@ def test_large_tensors_are_treated_piece_by_piece():
     torch.testing.assert_close(params['large'].detach(), expected, rtol=0, atol=1e-6)
 
 
-class PeakMemory(TorchDispatchMode):
-    """Most bytes alive at once in storages that were made inside the context."""
-
-    def __init__(self, existing: list):
-        super().__init__()
-        self.existing = {tensor.untyped_storage().data_ptr() for tensor in existing}
-        self.alive, self.peak = {}, 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                storage = tensor.untyped_storage()
-                if storage.data_ptr() not in self.existing:
-                    self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
-        self.alive = {key: value for key, value in self.alive.items() if not value[0].expired()}
-        self.peak = max(self.peak, sum(nbytes for _, nbytes in self.alive.values()))
-        return result
-
-
 @pytest.mark.parametrize('scope', ['tensor', 'global'])
 def test_memory_is_one_copy_and_a_few_megabytes(threads, scope):
     threads(1)  # the measurement sees one thread
@@ -176,7 +154,7 @@ def test_memory_is_one_copy_and_a_few_megabytes(threads, scope):
     with PeakMemory(existing) as first:
         step.step(lambda: None, 0.5)
     existing += step._old.buffers.values()
-    existing += [buffer for scratch in step._idle for buffer in scratch._buffers.values()]
+    existing += [buffer for scratch in step._blend._idle for buffer in scratch._buffers.values()]
     with PeakMemory(existing) as second:
         step.step(lambda: None, 0.6)
     # Two pieces, and tables.
