@@ -30,6 +30,7 @@ from srtrack.apis.configs import config_root
 from srtrack.apis.experiment import score, train
 from srtrack.command import describe_error, run_command
 from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.evaluation.results import write_text
 from srtrack.models.pretrained import check_checkpoint
 
 PRETRAIN = 'one_stream/tiny_synthetic-source.py'
@@ -122,7 +123,8 @@ def finished_scores(config: Config, folder: Path, checkpoint: str | None) -> dic
                 f'--work-dir, or delete {folder} to begin it again'
             )
     else:
-        _write(note, settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(note, json.dumps(settings, indent=1) + '\n')
     return json.loads(result.read_text()) if result.is_file() else None
 
 
@@ -148,15 +150,8 @@ def train_and_test(config: Config, folder: Path, start: str | None, title: str) 
         raise ValueError(f'{config.filename} tests without training: give --load-from CHECKPOINT')
     scores = score(config, checkpoint, folder / 'results', f'{title}, test')
     if is_main_process():
-        _write(folder / 'scores.json', scores)
+        write_text(folder / 'scores.json', json.dumps(scores, indent=1) + '\n')
     return scores
-
-
-def _write(path: Path, content) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(content, indent=1) + '\n')
-    os.replace(partial, path)
 
 
 def table(runs: list[dict]) -> str:
@@ -178,8 +173,8 @@ def table(runs: list[dict]) -> str:
 def write_outputs(work_dir: Path, runs: list[dict]) -> None:
     """Write ablation.json and ablation.md, which always show what is finished."""
     work_dir.mkdir(parents=True, exist_ok=True)
-    (work_dir / 'ablation.json').write_text(json.dumps(runs, indent=1) + '\n')
-    (work_dir / 'ablation.md').write_text(table(runs) + '\n')
+    write_text(work_dir / 'ablation.json', json.dumps(runs, indent=1) + '\n')
+    write_text(work_dir / 'ablation.md', table(runs) + '\n')
 
 
 def main() -> None:

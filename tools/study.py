@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from mmengine.config import DictAction
 
 from srtrack.apis.cli import load_config, run_command
 from srtrack.apis.experiment import evaluate, train
+from srtrack.evaluation.results import write_text
 from srtrack.visualization import gains_plot, save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,9 +81,7 @@ def tune_and_test(
         test_config = _finetuning_config(folder, modality, seed)
         evaluation = evaluate(test_config, checkpoint, source, folder / 'results', f'  {column}')
         scores[column] = dict(evaluation.values)
-    partial = result.with_suffix('.partial')
-    partial.write_text(json.dumps(scores, indent=1) + '\n')
-    os.replace(partial, result)
+    write_text(result, json.dumps(scores, indent=1) + '\n')
     return scores
 
 
@@ -159,14 +157,14 @@ def figure(runs: list[dict]) -> Figure | None:
 
 def write_outputs(work_dir: Path, runs: list[dict]) -> None:
     """Write scores, tables and figure, which always show what is finished."""
-    (work_dir / 'study.json').write_text(json.dumps(runs, indent=1) + '\n')
+    write_text(work_dir / 'study.json', json.dumps(runs, indent=1) + '\n')
     sections = [
         f'### {title}, {measure}\n\n{table(runs, modality, measure)}\n'
         for measure in ('SR', 'PR')
         for modality, title in MODALITIES.items()
         if any(run['modality'] == modality for run in runs)
     ]
-    (work_dir / 'study.md').write_text('\n'.join(sections))
+    write_text(work_dir / 'study.md', '\n'.join(sections))
     drawn = figure(runs)
     if drawn is not None:
         save_figure(drawn, work_dir / 'study', formats=['svg'])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mmengine.registry import init_default_scope
 
 from srtrack.apis.cli import add_config_arguments, load_config, named_paths, run_command
 from srtrack.apis.experiment import score
+from srtrack.evaluation.results import write_text
 from srtrack.registry import DATASETS
 from srtrack.visualization import save_figure, train_test_plot
 
@@ -81,9 +81,7 @@ def measure(args, source: dict, skip: list[str], checkpoint: Path, folder: Path)
     config = load_config(args.config, dict(args.cfg_options, work_dir=str(folder / 'log')))
     config.test_dataloader.dataset.update(source=source, skip=skip)
     scores = score(config, checkpoint, folder, f'{checkpoint.stem}, {folder.name}')
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(scores) + '\n')
-    os.replace(partial, path)
+    write_text(path, json.dumps(scores) + '\n')
     return scores
 
 
@@ -106,7 +104,7 @@ def main() -> None:
                 run[part].append(scores[args.measure])
     save_figure(train_test_plot(runs, measure=args.measure), args.out / 'train_test_gap')
     content = dict(measure=args.measure, runs=runs)
-    (args.out / 'train_test_gap.json').write_text(json.dumps(content, indent=1) + '\n')
+    write_text(args.out / 'train_test_gap.json', json.dumps(content, indent=1) + '\n')
     print(json.dumps(dict(content, out=str(args.out))))
 
 
