@@ -16,8 +16,8 @@ import yaml
 from mmengine.registry import Registry
 
 from srtrack import registry
-from srtrack.apis.cli import add_config_arguments, load_config
-from srtrack.apis.configs import find_config
+from srtrack.cli.arguments import add_config_arguments, load_config
+from srtrack.configs import find_config
 from srtrack.registry import HOOKS, OPTIM_WRAPPERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,7 +116,7 @@ def test_imports(page):
 def called_by(script):
     """A tool, what its shell script starts, and where the arguments that all tools share are."""
     yield script
-    yield ROOT / 'srtrack/apis/cli.py'
+    yield ROOT / 'srtrack/cli/arguments.py'
     for name in re.findall(r'\w+\.py', script.read_text() if script.suffix == '.sh' else ''):
         yield ROOT / 'tools' / name
 

@@ -105,7 +105,7 @@ def test_metadata(installed):
 def test_installed_configs_and_tools_work_anywhere(installed, tmp_path):
     environment = dict(os.environ, PYTHONPATH=str(installed))
     find = (
-        'import srtrack; from srtrack.apis.configs import find_config, read_config; '
+        'import srtrack; from srtrack.configs import find_config, read_config; '
         f'print(srtrack.__file__, find_config("srtrack::{TINY}")); '
         f'assert read_config("srtrack::{LASHER}").optim_wrapper.type == "SensitivityOptimWrapper"'
     )

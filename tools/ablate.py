@@ -25,10 +25,10 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 
-from srtrack.apis.cli import add_launcher_arguments, load_config
-from srtrack.apis.configs import config_root
-from srtrack.apis.experiment import score, train
-from srtrack.command import describe_error, run_command
+from srtrack.analysis.experiment import score, train
+from srtrack.cli.arguments import add_launcher_arguments, load_config
+from srtrack.cli.command import describe_error, run_command
+from srtrack.configs import config_root
 from srtrack.engine.distributed import init_cpu_process_group
 from srtrack.evaluation.results import write_text
 from srtrack.models.pretrained import check_checkpoint

@@ -22,9 +22,9 @@ import torch
 from mmengine.config import Config
 
 import srtrack
+from srtrack.analysis.experiment import evaluate, train
 from srtrack.apis import init_model
-from srtrack.apis.cli import load_config, run_command
-from srtrack.apis.experiment import evaluate, train
+from srtrack.cli.arguments import load_config, run_command
 from srtrack.engine.scalars import logged_scalars
 from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track

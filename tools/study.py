@@ -19,8 +19,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from mmengine.config import DictAction
 
-from srtrack.apis.cli import load_config, run_command
-from srtrack.apis.experiment import evaluate, train
+from srtrack.analysis.experiment import evaluate, train
+from srtrack.cli.arguments import load_config, run_command
 from srtrack.evaluation.results import write_text
 from srtrack.visualization import gains_plot, save_figure
 

@@ -12,7 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from srtrack.apis.cli import (
+from srtrack.cli.arguments import (
     add_config_arguments,
     add_launcher_arguments,
     load_config,

@@ -20,12 +20,12 @@ import torch
 from mmengine.registry import init_default_scope
 
 from srtrack.apis import init_tracker
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.apis.follow import follow_target
-from srtrack.apis.frames import LATE_AUX_POLICIES, open_frames
-from srtrack.apis.recorder import prepare_folder
-from srtrack.apis.window import require_window
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.registry import TRANSFORMS
+from srtrack.tracking.follow import follow_target
+from srtrack.tracking.frames import LATE_AUX_POLICIES, open_frames
+from srtrack.tracking.recorder import prepare_folder
+from srtrack.tracking.window import require_window
 
 
 def parse_box(text: str) -> list[float]:

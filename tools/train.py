@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from srtrack.apis.cli import (
+from srtrack.cli.arguments import (
     add_config_arguments,
     add_launcher_arguments,
     load_config,
@@ -73,7 +73,7 @@ def main() -> None:
     if runner_class is None:
         raise ValueError(f'runner_type={config.runner_type!r} is not the name of a runner')
     if 'strategy' in config and runner_class is Runner:
-        raise ValueError("strategy needs runner_type='FlexibleRunner'")
+        raise ValueError("strategy needs runner_type='StrategyRunner'")
     runner = runner_class.from_cfg(config)
     if not runner.train_loop.max_iters:
         raise ValueError(

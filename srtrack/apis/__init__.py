@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from srtrack.configs import find_config
+
 if TYPE_CHECKING:
-    from .configs import find_config
     from .inference import Tracker, init_model, init_tracker
 
 __all__ = ['Tracker', 'find_config', 'init_model', 'init_tracker']
@@ -16,6 +16,6 @@ def __getattr__(name: str):
     # Finding a config, or a tool's --help, does not wait for the models.
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(
-        import_module('.configs' if name == 'find_config' else '.inference', __name__), name
-    )
+    from . import inference
+
+    return getattr(inference, name)

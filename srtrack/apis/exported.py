@@ -9,10 +9,9 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from srtrack.analysis.complexity import build_on_meta
 from srtrack.models.heads import CenterHead
 from srtrack.models.trackers import BaseTracker
-
-from .complexity import build_on_meta
 
 OUTPUTS = ('boxes', 'score_map', 'size_map', 'offset_map')
 #: Format of a file -> the backend of ``init_tracker`` that runs it.

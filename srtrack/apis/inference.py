@@ -11,11 +11,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from srtrack.configs import read_config
 from srtrack.datasets.crops import check_initial_box
 from srtrack.models.pretrained import check_checkpoint, load_weights, state_dict_of
 from srtrack.registry import MODELS
-
-from .configs import read_config
 
 
 def init_model(
@@ -25,7 +24,7 @@ def init_model(
 
     Args:
         config: A config file, one of ours by name (``'srtrack::srtrack/...py'``, see
-            :func:`~srtrack.apis.configs.find_config`), or a loaded config.
+            :func:`~srtrack.configs.find_config`), or a loaded config.
         checkpoint: A checkpoint of ours, or one of another project with the prefix of its family
             (``'ostrack:OSTrack_ep0300.pth.tar'``). Default: the config's initialisation.
         device: Where the model shall live.

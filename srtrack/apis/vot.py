@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from srtrack.apis.cli import add_config_arguments, load_config
 from srtrack.apis.inference import Tracker, init_model
+from srtrack.cli.arguments import add_config_arguments, load_config
 from srtrack.datasets.transforms import DecodeDepth, DecodePicture
 from srtrack.registry import DATASETS, TRANSFORMS
 
@@ -45,7 +45,7 @@ class VOTTracker:
         arg_checkpoint = /path/of/checkpoint.pth
 
     Args:
-        config: Config file; see :func:`~srtrack.apis.configs.find_config`.
+        config: Config file; see :func:`~srtrack.configs.find_config`.
         checkpoint: Its weights; see :func:`~srtrack.apis.init_model`.
         device: Where to run. Default: the first GPU, if there is one.
         cfg_options: Overrides of the config, ``'key=value key=value'``.

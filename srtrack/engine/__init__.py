@@ -1,8 +1,13 @@
 """The method plugged into MMEngine: optimizer wrappers, hooks, distributed training."""
 
 from .checkpoints import AtomicLocalBackend
-from .distributed import TrackerDistributedDataParallel
-from .fully_sharded import FullyShardedModel
+from .distributed import (
+    FullyShardedModel,
+    FullyShardStrategy,
+    StrategyRunner,
+    TrackerDDPStrategy,
+    TrackerDistributedDataParallel,
+)
 from .hooks import (
     EliminationWarmupHook,
     EvaluationLoggerHook,
@@ -18,16 +23,12 @@ from .optim import (
     SensitivityOptimWrapper,
     TrainableOptimWrapperConstructor,
 )
-from .runner import FlexibleRunner
-from .strategies import DDPStrategy, FullyShardStrategy
 
 __all__ = [
     'AmpSensitivityOptimWrapper',
     'AtomicLocalBackend',
-    'DDPStrategy',
     'EliminationWarmupHook',
     'EvaluationLoggerHook',
-    'FlexibleRunner',
     'FullyShardStrategy',
     'FullyShardedModel',
     'InvalidLossHook',
@@ -36,7 +37,9 @@ __all__ = [
     'PreemptionHook',
     'PriorSensitivityHook',
     'SensitivityOptimWrapper',
+    'StrategyRunner',
     'TrackVisualizationHook',
+    'TrackerDDPStrategy',
     'TrackerDistributedDataParallel',
     'TrainableOptimWrapperConstructor',
 ]

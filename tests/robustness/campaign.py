@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from srtrack.command import run_command
+from srtrack.cli.command import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 #: ``SRTRACK_ROBUSTNESS=full`` runs many more cases of each kind; see docs/reliability.md.

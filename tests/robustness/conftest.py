@@ -13,7 +13,7 @@ from campaign import FULL, SEED, take_ending, write_config, write_dataset
 from interruptions import evaluate, results_of, train
 from mmengine.runner import Runner
 
-from srtrack.apis.cli import load_config
+from srtrack.cli.arguments import load_config
 
 HERE = Path(__file__).parent
 #: Seconds after which an in-process case counts as a hang.

@@ -22,7 +22,7 @@ from campaign import ROOT, WENT_ON, ended, load_tool
 from checkpoint_pairs import assert_same_checkpoint
 from mmengine.logging import MMLogger
 
-from srtrack.command import run_command
+from srtrack.cli.command import run_command
 
 #: Seconds after which a run counts as a hang.
 TIME_LIMIT = 200

@@ -20,8 +20,8 @@ from campaign import (
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from srtrack.apis.check_config import check_config
-from srtrack.apis.cli import load_config
+from srtrack.cli.arguments import load_config
+from srtrack.cli.check_config import check_config
 
 #: Override -> what the error has to name. The key with its path, or the value and what is allowed.
 MISTAKES = {

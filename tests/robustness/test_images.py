@@ -227,7 +227,7 @@ TYPES = [np.uint8, np.float32, np.float64, np.int64, np.uint16, bool]
 
 @pytest.fixture(scope='module')
 def model(config_file):
-    from srtrack.apis.cli import load_config
+    from srtrack.cli.arguments import load_config
 
     return MODELS.build(load_config(config_file).model).eval()
 

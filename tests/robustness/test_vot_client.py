@@ -7,8 +7,8 @@ import pytest
 import torch
 from campaign import HEIGHT, REFUSED, ROOT, WENT_ON, WIDTH, cases, draw_picture, ended, generator
 
-from srtrack.apis.cli import load_config
 from srtrack.apis.vot import VOTTracker
+from srtrack.cli.arguments import load_config
 from srtrack.registry import MODELS
 
 CONFIG = str(ROOT / 'configs/srtrack/srtrack_tiny_synthetic-rgbd.py')

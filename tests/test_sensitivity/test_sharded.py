@@ -10,7 +10,7 @@ from torch import distributed as dist
 from torch import multiprocessing as mp
 from torch import nn
 
-from srtrack.engine.fully_sharded import can_shard
+from srtrack.engine.distributed.fully_sharded import can_shard
 from srtrack.sensitivity import (
     ScaledStep,
     exact_rank_global,

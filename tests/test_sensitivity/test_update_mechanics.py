@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from srtrack.apis.training_memory import PeakMemory
+from srtrack.analysis.training_memory import PeakMemory
 from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, update
 from srtrack.sensitivity.histogram import CHUNK
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from srtrack.apis.complexity import (
+from srtrack.analysis.complexity import (
     build_on_meta,
     count_flops,
     count_parameters,

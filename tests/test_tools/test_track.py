@@ -15,7 +15,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.datasets import SyntheticDataset
 from srtrack.registry import MODELS
 

@@ -17,7 +17,7 @@ import numpy as np
 from mmengine.registry import VISUALIZERS, init_default_scope
 from mmengine.utils import ProgressBar
 
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.registry import DATASETS
 from srtrack.visualization import draw_label
 from srtrack.visualization.frame_view import frame_view

@@ -23,7 +23,7 @@ from mmengine.registry import init_default_scope
 from scipy.stats import spearmanr
 
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.engine.prior_pass import (
     PriorPass,
     hook_config,

@@ -16,9 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from srtrack.analysis.complexity import (
+    build_on_meta,
+    count_flops,
+    count_parameters,
+    seconds_per_frame,
+)
 from srtrack.apis import init_model
-from srtrack.apis.cli import load_config, run_command
-from srtrack.apis.complexity import build_on_meta, count_flops, count_parameters, seconds_per_frame
+from srtrack.cli.arguments import load_config, run_command
 from srtrack.evaluation.table import format_table
 
 FRAME = (480, 640)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from srtrack.command import run_command
+from srtrack.cli.command import run_command
 from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
 from srtrack.evaluation.comparison import compare_trackers
 from srtrack.evaluation.evaluate import evaluate_trackers, summary

@@ -16,7 +16,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.engine.prior_pass import PriorPass, hook_config, regularized_names, save_prior
 from srtrack.registry import HOOKS
 

@@ -18,8 +18,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from srtrack.apis.cli import add_config_arguments, load_config, named_paths, run_command
-from srtrack.apis.experiment import score
+from srtrack.analysis.experiment import score
+from srtrack.cli.arguments import add_config_arguments, load_config, named_paths, run_command
 from srtrack.evaluation.results import write_text
 from srtrack.registry import DATASETS
 from srtrack.visualization import save_figure, train_test_plot

@@ -12,8 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.apis.training_memory import training_memory
+from srtrack.analysis.training_memory import training_memory
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.evaluation.table import format_table
 
 

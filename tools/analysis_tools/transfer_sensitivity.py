@@ -13,9 +13,9 @@ import json
 import re
 from pathlib import Path
 
+from srtrack.analysis.gradients import training_gradients
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.apis.transfer import training_gradients
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.sensitivity import gradient_norm, gradient_sparsity, partition_operations
 from srtrack.visualization import save_figure, sparsity_map, transfer_map
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, named_paths, run_command
+from srtrack.cli.arguments import add_config_arguments, load_config, named_paths, run_command
 from srtrack.sensitivity import weight_distances
 from srtrack.visualization import distance_map, save_figure
 

@@ -14,7 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
-from srtrack.apis.cli import named_paths, run_command
+from srtrack.cli.arguments import named_paths, run_command
 from srtrack.engine.scalars import logged_scalars
 from srtrack.visualization import distance_curves, save_figure
 

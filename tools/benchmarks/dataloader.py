@@ -31,7 +31,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
 from srtrack.apis import find_config
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.datasets.synthetic.textures import fractal
 from srtrack.registry import DATASETS
 

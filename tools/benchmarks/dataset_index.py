@@ -19,7 +19,7 @@ import numpy as np
 from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.registry import DATASETS
 
 

@@ -21,7 +21,7 @@ os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = '1'
 
 import numpy as np
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.datasets import FolderSequence, Layout
 from srtrack.events import PICTURES, Events, draw, read_events, slice_by_count
 from srtrack.events.representations import POLARITY_COLORS, SATURATION

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from srtrack.analysis.complexity import build_on_meta, count_flops, seconds_per_frame
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
-from srtrack.apis.complexity import build_on_meta, count_flops, seconds_per_frame
 from srtrack.apis.exported import BACKENDS, ExportedTracker, random_inputs, save_exported
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.datasets import SyntheticDataset
 from srtrack.models.onednn import use_onednn
 

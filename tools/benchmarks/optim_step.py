@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.sensitivity import ScaledStep, exact_rank
 
 BLOCK = [(768,), (768,), (2304, 768), (2304,), (768, 768), (768,), (768,), (768,)]

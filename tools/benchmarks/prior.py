@@ -18,7 +18,7 @@ import time
 import torch
 from mmengine.registry import init_default_scope
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.engine.prior_pass import PriorPass, load_source_batches
 from srtrack.registry import MODELS
 from srtrack.sensitivity import FiniteDifference, FisherGram, Lanczos, RayleighProbe

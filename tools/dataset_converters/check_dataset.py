@@ -26,7 +26,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_parallel_progress, track_progress
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.datasets import FolderSequence, FrameError
 from srtrack.datasets.annotations import usable
 from srtrack.evaluation.table import format_table

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 from mmengine.utils import ProgressBar
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.events import (
     PICTURES,
     TIME_UNITS,

@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 
 from srtrack.apis import init_model
-from srtrack.apis.cli import add_config_arguments, load_config, run_command
 from srtrack.apis.exported import (
     BACKENDS,
     OUTPUTS,
@@ -25,6 +24,7 @@ from srtrack.apis.exported import (
     random_inputs,
     save_exported,
 )
+from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from dataclasses import asdict
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.models.pretrained import (
     FAMILIES,
     CheckpointError,

@@ -12,7 +12,7 @@ import json
 
 import torch
 
-from srtrack.apis.cli import run_command
+from srtrack.cli.arguments import run_command
 from srtrack.models.pretrained import (
     WEIGHTS,
     check_checkpoint,

@@ -16,9 +16,9 @@ import shlex
 from configparser import ConfigParser
 from pathlib import Path
 
-from srtrack.apis.cli import run_command
-from srtrack.apis.configs import find_config
 from srtrack.apis.vot import read_tracker_config
+from srtrack.cli.arguments import run_command
+from srtrack.configs import find_config
 from srtrack.datasets.paths import natural_key
 from srtrack.evaluation.benchmarks import list_sequences, read_annotation
 from srtrack.evaluation.results import ResultFileError, write_text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from srtrack.engine.distributed import unwrapped
 from srtrack.models.backbones import CandidateElimination
 from srtrack.models.backbones.candidate_elimination import warmup_keep_ratio
 from srtrack.registry import HOOKS
@@ -37,7 +37,7 @@ class EliminationWarmupHook(Hook):
 
     def before_train(self, runner) -> None:
         """Find what eliminates, and the share that it keeps in the end."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         self._elimination: CandidateElimination | None = getattr(
             model.backbone, 'elimination', None
         )

@@ -7,9 +7,9 @@ from collections import OrderedDict
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import is_model_wrapper
 
 from srtrack.engine.checkpoints import check_resumable
+from srtrack.engine.distributed import unwrapped
 from srtrack.models.pretrained import (
     describe_source,
     first_not_finite,
@@ -80,5 +80,6 @@ class PortableCheckpointHook(Hook):
         if described and split_source(source)[0] is None:  # families log theirs while they convert
             runner.logger.info(f'{source}: SHA-256 {described["sha256"]}')
         if self.strict:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            load_weights(model, state_dict_of(checkpoint), source or 'the checkpoint')
+            load_weights(
+                unwrapped(runner.model), state_dict_of(checkpoint), source or 'the checkpoint'
+            )

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
+from srtrack.engine.distributed import unwrapped
 from srtrack.engine.prior_pass import PriorPass, load_prior, load_source_batches, save_prior
 from srtrack.models.pretrained import describe_source
 from srtrack.registry import ESTIMATORS, HOOKS
@@ -93,7 +93,7 @@ class PriorSensitivityHook(Hook):
                 'and the weights are not the pre-trained ones any more: start afresh, or set '
                 'optim_wrapper.use_prior=False'
             )
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not (runner._load_from or _has_init_cfg(model)):
             runner.logger.warning(
                 'The model starts from random weights (no load_from, no init_cfg): its prior '
@@ -134,7 +134,7 @@ def _measurable(model: nn.Module) -> nn.Module:
     """The model itself, without its wrapper; of a sharded one a whole copy, in every process."""
     if hasattr(model, 'unsharded'):
         return model.unsharded()
-    return model.module if is_model_wrapper(model) else model
+    return unwrapped(model)
 
 
 @contextmanager

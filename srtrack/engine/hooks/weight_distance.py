@@ -8,9 +8,9 @@ import os.path as osp
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 
+from srtrack.engine.distributed import unwrapped
 from srtrack.engine.prior_pass import PriorPass, load_prior
 from srtrack.registry import HOOKS
 from srtrack.sensitivity.distance import sensitivity_weighted_distance, weight_distances
@@ -58,7 +58,7 @@ class WeightDistanceHook(Hook):
                 'compare checkpoints with tools/analysis_tools/weight_distance.py'
             )
         if self.prior is not None:
-            prior_pass = PriorPass(_unwrapped(runner.model), weights)
+            prior_pass = PriorPass(unwrapped(runner.model), weights)
             self._sensitivity = prior_pass.inherit(load_prior(self.prior, {}, {}))
         if not is_main_process():  # all ranks have the same weights
             return
@@ -94,9 +94,5 @@ class WeightDistanceHook(Hook):
             runner.message_hub.update_scalar(f'train/{name}', value)
 
 
-def _unwrapped(model):
-    return model.module if is_model_wrapper(model) else model
-
-
 def _trainable(model) -> dict[str, Tensor]:
-    return {n: p for n, p in _unwrapped(model).named_parameters() if p.requires_grad}
+    return {n: p for n, p in unwrapped(model).named_parameters() if p.requires_grad}

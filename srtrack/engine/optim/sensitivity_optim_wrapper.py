@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import autocast
 from torch import nn
 
+from srtrack.engine.distributed import unwrapped
 from srtrack.registry import OPTIM_WRAPPERS
 from srtrack.sensitivity import ScaledStep
 
@@ -114,8 +114,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         Raises:
             ValueError: There is none.
         """
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped(model)
         held = {id(p) for group in self.optimizer.param_groups for p in group['params']}
         pattern = re.compile(self.params or '')
         found = {}

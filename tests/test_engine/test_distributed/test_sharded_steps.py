@@ -9,7 +9,7 @@ from torch import multiprocessing as mp
 from torch import nn
 
 from srtrack.engine import SensitivityOptimWrapper, TrackerDistributedDataParallel
-from srtrack.engine.fully_sharded import can_shard
+from srtrack.engine.distributed.fully_sharded import can_shard
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason='needs torch.distributed')
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from srtrack.apis.streams import Camera, PictureFolder, StreamError, Video, open_stream
+from srtrack.tracking.streams import Camera, PictureFolder, StreamError, Video, open_stream
 
 
 def picture(value, size=(48, 64)):

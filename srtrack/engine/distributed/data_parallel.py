@@ -1,4 +1,4 @@
-"""Distributed training where there is no GPU, which MMEngine does not set up by itself."""
+"""Data parallelism that works on CPUs as well, which MMEngine does not set up by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 
 import torch
 import torch.distributed
-from mmengine.model import MMDistributedDataParallel
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from torch import nn
 
 from srtrack.registry import MODEL_WRAPPERS
 
@@ -15,9 +16,9 @@ from srtrack.registry import MODEL_WRAPPERS
 class TrackerDistributedDataParallel(MMDistributedDataParallel):
     """MMEngine's wrapper, with two differences.
 
-    It does not pass ``device_ids`` on where there is no GPU, and what :meth:`train_step` returns
-    for the log is the mean over all ranks: the loss of the whole batch. So an invalid loss on one
-    rank is seen by all, and they stop together instead of waiting for each other.
+    Without a GPU it does not pass ``device_ids`` on. And :meth:`train_step` returns means over all
+    processes for the log: the loss of the whole batch. All processes then see an invalid loss in
+    one of them, and stop together instead of waiting for each other.
     """
 
     def __init__(self, module, device_ids=None, **kwargs):
@@ -26,14 +27,19 @@ class TrackerDistributedDataParallel(MMDistributedDataParallel):
 
     def train_step(self, data, optim_wrapper) -> dict:
         """See :meth:`mmengine.model.MMDistributedDataParallel.train_step`."""
-        return mean_over_ranks(super().train_step(data, optim_wrapper))
+        return mean_over_processes(super().train_step(data, optim_wrapper))
 
 
-def mean_over_ranks(log_vars: dict) -> dict:
-    """Means over all processes of what each of them logs under the same names."""
+def mean_over_processes(log_vars: dict) -> dict:
+    """Means over all processes of the values that each of them logs under the same names."""
     values = torch.stack([torch.as_tensor(value).detach() for value in log_vars.values()])
     torch.distributed.all_reduce(values)
     return dict(zip(log_vars, values / torch.distributed.get_world_size()))
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside the wrapper that spreads it over processes; a model without one as it is."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def init_cpu_process_group() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.utils import import_modules_from_strings
 
-from srtrack.command import run_command
+from srtrack.cli.command import run_command
+from srtrack.configs import read_config
 
 from .check_config import check_config
-from .configs import read_config
 
 __all__ = [
     'add_config_arguments', 'add_launcher_arguments', 'load_config', 'named_paths', 'run_command',
@@ -80,12 +80,12 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(path: str | Path, options: dict | None = None) -> Config:
-    """Read a config (see :func:`~srtrack.apis.configs.find_config`) and override settings of it.
+    """Read a config (see :func:`~srtrack.configs.find_config`) and override settings of it.
 
     Raises:
         FileNotFoundError: There is no such config.
         ValueError: The file is no config, an option's first key is neither in it nor known to the
-            runner, or a setting is a mistake (see :func:`~srtrack.apis.check_config.check_config`).
+            runner, or a setting is a mistake (see :func:`~srtrack.cli.check_config.check_config`).
     """
     config = read_config(path)
     known_hooks = MMENGINE_HOOKS.union(config.get('default_hooks') or ())

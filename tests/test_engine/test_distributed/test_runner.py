@@ -8,12 +8,11 @@ from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import FlexibleRunner as MMEngineFlexibleRunner
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from srtrack.engine import FlexibleRunner
+from srtrack.engine import StrategyRunner
 from srtrack.registry import RUNNERS
 
 DATA = [dict(inputs=row) for row in torch.randn(32, 6, generator=torch.Generator().manual_seed(1))]
@@ -107,14 +106,14 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.parametrize('compile', [False, dict(backend='eager')], ids=['plain', 'compiled'])
-@pytest.mark.parametrize('runner', [Runner, FlexibleRunner])
+@pytest.mark.parametrize('runner', [Runner, StrategyRunner])
 def test_run_and_resumed_run_are_those_of_mmengines_runner(runner, compile, tmp_path, expected):
     assert_equal(train(runner, tmp_path / 'whole', compile=compile), expected)
     checkpoint = tmp_path / 'whole/epoch_1.pth'
     assert_equal(train(runner, tmp_path / 'resumed', checkpoint, compile=compile), expected)
 
 
-@pytest.mark.parametrize('runner', [FlexibleRunner, MMEngineFlexibleRunner])
+@pytest.mark.parametrize('runner', [StrategyRunner, FlexibleRunner])
 def test_wrapper_knows_the_time(runner, tmp_path):
     for name, checkpoint, first in (
         ('whole', None, 1),

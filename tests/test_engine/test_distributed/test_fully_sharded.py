@@ -14,9 +14,9 @@ from mmengine.runner import Runner
 from torch import distributed as dist
 from torch import multiprocessing as mp
 
-from srtrack.engine import FlexibleRunner
+from srtrack.engine import StrategyRunner
 from srtrack.engine.distributed import init_cpu_process_group
-from srtrack.engine.fully_sharded import can_shard
+from srtrack.engine.distributed.fully_sharded import can_shard
 
 pytestmark = pytest.mark.skipif(not can_shard(), reason='needs torch 2.8')
 
@@ -57,7 +57,7 @@ def config(work_dir, options, resume=None, processes=1) -> Config:
     if resume:
         cfg.load_from, cfg.resume = str(resume), True
     if processes > 1:
-        cfg.launcher, cfg.runner_type = 'pytorch', 'FlexibleRunner'
+        cfg.launcher, cfg.runner_type = 'pytorch', 'StrategyRunner'
         cfg.strategy = dict(type='FullyShardStrategy')
     return cfg
 
@@ -73,7 +73,7 @@ def worker(process: int, port: int, folder: Path) -> None:
         ('sharded_resumed', TENSOR, whole),
         ('sharded_global', GLOBAL, None),
     ):
-        runner = FlexibleRunner.from_cfg(config(folder / name, options, resume, processes=2))
+        runner = StrategyRunner.from_cfg(config(folder / name, options, resume, processes=2))
         runner.train()
         runner.model.train()  # after validation it is whole
         held = sum(p.to_local().numel() for p in runner.model.module.parameters())

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from srtrack.apis.frames import FrameSource, open_frames
-from srtrack.apis.streams import Camera, StreamError
+from srtrack.tracking.frames import FrameSource, open_frames
+from srtrack.tracking.streams import Camera, StreamError
 
 
 def folder(path, numbers, size=(48, 64), name='{:04d}.png'):

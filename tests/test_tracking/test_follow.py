@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from srtrack.apis.follow import follow_target
-from srtrack.apis.frames import Frame
-from srtrack.apis.recorder import TrackRecorder
-from srtrack.apis.streams import StreamError
-from srtrack.apis.window import Window, WindowError, box_of_selection
+from srtrack.tracking.follow import follow_target
+from srtrack.tracking.frames import Frame
+from srtrack.tracking.recorder import TrackRecorder
+from srtrack.tracking.streams import StreamError
+from srtrack.tracking.window import Window, WindowError, box_of_selection
 
 BOX = (10.0, 40.0, 20.0, 16.0)
 

@@ -6,8 +6,9 @@ import json
 import time
 from pathlib import Path
 
+from srtrack.apis.inference import Tracker
+
 from .frames import Frame, FrameSource
-from .inference import Tracker
 from .recorder import TrackRecorder, prepare_folder
 from .streams import StreamError
 from .window import Window, WindowError, pictures_of

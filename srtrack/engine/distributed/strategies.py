@@ -1,4 +1,4 @@
-"""Strategies of :class:`~srtrack.engine.runner.FlexibleRunner`: how a model is spread over processes."""
+"""Strategies of :class:`StrategyRunner`: how a model is spread over processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 
 import torch
-from mmengine._strategy import DDPStrategy as _DDPStrategy
+from mmengine._strategy import DDPStrategy
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
@@ -20,12 +20,13 @@ from srtrack.registry import MODEL_WRAPPERS, STRATEGIES
 from .fully_sharded import is_sharded, shard_like
 
 
-@STRATEGIES.register_module()
-class DDPStrategy(_DDPStrategy):
+@STRATEGIES.register_module(name=['TrackerDDPStrategy', 'DDPStrategy'])
+class TrackerDDPStrategy(DDPStrategy):
     """MMEngine's strategy, with two differences.
 
-    It wraps in :class:`TrackerDistributedDataParallel`, which works on CPUs, too. Names in its
-    checkpoints are those of the model, without ``module.``, so that any run can load them.
+    It wraps the model in :class:`TrackerDistributedDataParallel`, which works on CPUs as well. The
+    names in its checkpoints lack the wrapper's ``module.``, so any run can load them. In configs of
+    scope ``srtrack`` it also answers to ``DDPStrategy``.
 
     Args:
         model_wrapper (dict, optional): Config of another wrapper.
@@ -42,8 +43,8 @@ class DDPStrategy(_DDPStrategy):
 
 
 @STRATEGIES.register_module()
-class FullyShardStrategy(DDPStrategy):
-    """Training of a :class:`FullyShardedModel` by :class:`FlexibleRunner`.
+class FullyShardStrategy(TrackerDDPStrategy):
+    """Training of a :class:`FullyShardedModel` by :class:`StrategyRunner`.
 
     Checkpoints hold whole tensors and look as those of one process: any number of processes,
     sharded or not, can load them and go on.

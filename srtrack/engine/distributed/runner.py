@@ -1,4 +1,4 @@
-"""MMEngine's FlexibleRunner, made to do what its Runner does."""
+"""MMEngine's FlexibleRunner, made to do all that its Runner does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmengine._strategy import BaseStrategy
 from mmengine.dist import is_main_process
 from mmengine.fileio import join_path
 from mmengine.hooks import EMAHook
-from mmengine.runner import FlexibleRunner as _FlexibleRunner
+from mmengine.runner import FlexibleRunner
 
 from srtrack.registry import RUNNERS
 
@@ -19,9 +19,11 @@ _DISTRIBUTED = 'DDPStrategy', 'FullyShardStrategy'
 _BACKENDS = 'DeepSpeedStrategy', 'ColossalAIStrategy'
 
 
-@RUNNERS.register_module()
-class FlexibleRunner(_FlexibleRunner):
-    """MMEngine's FlexibleRunner, with what that of 0.10.7 lacks in comparison with its Runner.
+@RUNNERS.register_module(name=['StrategyRunner', 'FlexibleRunner'])
+class StrategyRunner(FlexibleRunner):
+    """MMEngine's FlexibleRunner, with what it lacks in 0.10.7 beside MMEngine's Runner.
+
+    In configs of scope ``srtrack`` it also answers to ``runner_type='FlexibleRunner'``.
 
     - The optimizer wrapper learns where in the run it is, which Eq. 14 depends on; MMEngine's tells
       it only where gradients are accumulated.
@@ -33,7 +35,7 @@ class FlexibleRunner(_FlexibleRunner):
     """
 
     @classmethod
-    def from_cfg(cls, cfg) -> FlexibleRunner:
+    def from_cfg(cls, cfg) -> StrategyRunner:
         """Build a runner from a config."""
         runner = super().from_cfg(cfg)
         runner._compile = copy.deepcopy(cfg.get('compile', False))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from srtrack.apis.cli import load_config
-from srtrack.apis.complexity import network_inputs
-from srtrack.apis.training_memory import PeakMemory, training_memory
+from srtrack.analysis.complexity import network_inputs
+from srtrack.analysis.training_memory import PeakMemory, training_memory
+from srtrack.cli.arguments import load_config
 from srtrack.registry import MODELS
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from srtrack.registry import MODEL_WRAPPERS
 
-from .distributed import mean_over_ranks
+from .data_parallel import mean_over_processes
 
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 
@@ -71,7 +71,7 @@ class FullyShardedModel(nn.Module):
 
     def train_step(self, data, optim_wrapper) -> dict:
         """See :meth:`mmengine.model.BaseModel.train_step`; returns means over the processes."""
-        return mean_over_ranks(self.module.train_step(data, optim_wrapper))
+        return mean_over_processes(self.module.train_step(data, optim_wrapper))
 
     def val_step(self, data) -> list:
         """See :meth:`mmengine.model.BaseModel.val_step`."""

@@ -1,0 +1,1 @@
+"""Measure a tracker: size and speed, training memory, gradients, and whole experiments."""
