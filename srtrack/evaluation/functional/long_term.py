@@ -19,6 +19,7 @@ from .protocol import (
     Annotation,
     Curve,
     Protocol,
+    Resample,
     Summary,
     Track,
     TrackError,
@@ -110,6 +111,24 @@ class LongTermProtocol(Protocol):
                 'f_score': Curve(thresholds, f_curve),
             },
         )
+
+    def resample(self, scored: list[_Run]) -> Resample:
+        """See :meth:`Protocol.resample`; samples share the thresholds of all sequences."""
+        thresholds = confidence_thresholds(np.concatenate([run.confidences for run in scored]))
+        precisions, recalls = np.stack(
+            [precision_recall(*run, thresholds) for run in scored], axis=1
+        )
+
+        def values(weights: np.ndarray) -> dict[str, np.ndarray]:
+            count = weights.sum(axis=-1, keepdims=True)
+            precision, recall = weights @ precisions / count, weights @ recalls / count
+            curves = {'Pr': precision, 'Re': recall, 'F': f_score(precision, recall)}
+            best = np.argmax(curves['F'], axis=-1)[..., None]
+            return {
+                key: np.take_along_axis(each, best, axis=-1)[..., 0] for key, each in curves.items()
+            }
+
+        return values
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
         """See :meth:`Protocol.notes`."""

@@ -19,6 +19,7 @@ from .protocol import (
     Annotation,
     Curve,
     Protocol,
+    Resample,
     Summary,
     Track,
     TrackError,
@@ -154,6 +155,24 @@ class MultiStartProtocol(Protocol):
             },
             curves={'expected_overlap': Curve(np.arange(self.high), curve)},
         )
+
+    def resample(self, scored: list[_Sequence]) -> Resample:
+        """See :meth:`Protocol.resample`."""
+        single = np.array([accuracy_robustness(each.runs) for each in scored])
+        accuracy, robustness, tracked = single.T
+        frames = np.array([each.num_frames for each in scored], dtype=float)
+        parts = [overlap_curve(each.runs, self.high) for each in scored]
+        total, active = np.stack(parts, axis=1)
+
+        def values(weights: np.ndarray) -> dict[str, np.ndarray]:
+            curve = (weights @ total) / np.maximum(weights @ active, 1)
+            return {
+                'A': (weights @ (accuracy * tracked)) / np.maximum(weights @ tracked, 1),
+                'R': (weights @ (robustness * frames)) / (weights @ frames),
+                'EAO': curve[..., self.low : self.high + 1].mean(axis=-1),
+            }
+
+        return values
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
         """See :meth:`Protocol.notes`."""

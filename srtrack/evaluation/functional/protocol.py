@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+#: Measures of samples of the sequences: weights (..., S), how often each sequence is in a sample,
+#: become measure -> (...) values. All measures of all samples are computed at once.
+Resample = Callable[[np.ndarray], dict[str, np.ndarray]]
+
 
 class TrackError(ValueError):
     """A track cannot be scored against its annotation; the message names the sequence."""
@@ -69,6 +73,7 @@ class Evaluation:
         curves: Curve name -> mean curve over the sequences.
         attributes: Attribute -> measure -> value over the sequences that have the attribute.
         notes: Facts about this evaluation that its reader must know, one line each.
+        resample: ``values`` of samples of the sequences, for intervals; ``None`` if unknown.
     """
 
     protocol: str
@@ -79,6 +84,7 @@ class Evaluation:
     curves: dict[str, Curve]
     attributes: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    resample: Resample | None = field(default=None, repr=False, compare=False)
 
 
 class Measure(NamedTuple):
@@ -143,13 +149,15 @@ class Protocol(ABC):
             chosen = [each for name, each in scored.items() if name in members]
             if len(chosen) >= self.min_attribute:
                 by_attribute[attribute] = self.summarise(chosen).values
+        rows = list(scored.values())
         return Evaluation(
             protocol=self.name,
             version=self.version,
             sequences=tuple(scored),
-            **self.summarise(list(scored.values()))._asdict(),
+            **self.summarise(rows)._asdict(),
             attributes=by_attribute,
             notes=self.notes(annotations),
+            resample=self.resample(rows),
         )
 
     @abstractmethod
@@ -163,6 +171,10 @@ class Protocol(ABC):
     @abstractmethod
     def summarise(self, scored: list) -> Summary:
         """Measures over the sequences of ``scored``, which holds the results of :meth:`score`."""
+
+    @abstractmethod
+    def resample(self, scored: list) -> Resample:
+        """The ``values`` of :meth:`summarise`, as a function of how often each sequence counts."""
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
         """Facts about an evaluation that its reader must know, one line each."""
@@ -202,6 +214,24 @@ class CurveProtocol(Protocol):
             per_sequence={key: m.read(curves[m.curve]) for key, m in self.measures.items()},
             curves={name: Curve(t, means[name]) for name, t in self.thresholds.items()},
         )
+
+    def resample(self, scored: list[dict[str, np.ndarray]]) -> Resample:
+        """See :meth:`Protocol.resample`."""
+        curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
+
+        def values(weights: np.ndarray) -> dict[str, np.ndarray]:
+            means = {name: self._weighted_mean(rows, weights) for name, rows in curves.items()}
+            return {
+                key: measure.read(means[measure.curve]) for key, measure in self.measures.items()
+            }
+
+        return values
+
+    def _weighted_mean(self, curves: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(..., K) means of curves (S, K) by weights (..., S); NaN where all curves are left out."""
+        counts = weights @ (curves.any(axis=1) if self.drop_zero else np.ones(len(curves)))
+        with np.errstate(invalid='ignore'):
+            return (weights @ curves) / counts[..., None]
 
     def _mean(self, curves: np.ndarray) -> np.ndarray:
         """(K,) mean of curves (S, K); NaN if no sequence is left to average."""
