@@ -30,7 +30,7 @@ from srtrack.cli.arguments import add_launcher_arguments, load_config
 from srtrack.cli.command import describe_error, run_command
 from srtrack.configs import config_root
 from srtrack.engine.distributed import init_cpu_process_group
-from srtrack.evaluation.results import write_text
+from srtrack.files import write_text
 from srtrack.models.pretrained import check_checkpoint
 
 PRETRAIN = 'one_stream/tiny_synthetic-source.py'

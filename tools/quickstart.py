@@ -29,6 +29,7 @@ from srtrack.engine.scalars import logged_scalars
 from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
+from srtrack.files import write_text
 from srtrack.registry import DATASETS
 from srtrack.sensitivity import rank_operations, weight_distances
 from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
@@ -120,7 +121,7 @@ def write_outputs(
     work_dir: Path, summary: dict, checkpoints: dict, evaluations: dict, sources: dict, command: str
 ) -> None:
     """Write summary.json and report.html."""
-    (work_dir / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
+    write_text(work_dir / 'summary.json', json.dumps(summary, indent=1) + '\n')
     prior = json.loads((work_dir / 'sensitivity/prior_sensitivity.json').read_text())
     ranks = rank_operations(prior['scores'])  # what tuning uses; raw scores span decades
     success = {

@@ -21,7 +21,7 @@ from mmengine.config import DictAction
 
 from srtrack.analysis.experiment import evaluate, train
 from srtrack.cli.arguments import load_config, run_command
-from srtrack.evaluation.results import write_text
+from srtrack.files import write_text
 from srtrack.visualization import gains_plot, save_figure
 
 ROOT = Path(__file__).resolve().parents[1]

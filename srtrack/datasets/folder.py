@@ -12,7 +12,9 @@ import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
 
-from .annotations import read_boxes, read_presence, usable
+from srtrack.boxes import usable
+
+from .annotations import read_boxes, read_presence
 from .index_cache import IndexCache, SequenceIndex
 from .layout import Layout
 from .paths import join, natural_key

@@ -8,9 +8,9 @@ from collections.abc import Sequence as Seq
 import numpy as np
 import torch
 
+from srtrack.boxes import usable
 from srtrack.registry import DATASETS
 
-from .annotations import usable
 from .sequence import Sequence
 from .transforms import Pipeline
 

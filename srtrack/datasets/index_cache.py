@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable
 from typing import Callable, NamedTuple
@@ -20,6 +19,7 @@ import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
 
+from srtrack.files import whole_file
 from srtrack.version import __version__
 
 #: Names the folder of the caches; ``0`` or nothing turns them off.
@@ -155,14 +155,8 @@ class IndexCache:
         folder = os.path.dirname(self.path)
         try:
             os.makedirs(folder, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
-            try:
-                with os.fdopen(descriptor, 'wb') as file:
-                    np.savez(file, **_pack(stored))
-                os.replace(temporary, self.path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            with whole_file(self.path) as file:
+                np.savez(file, **_pack(stored))
         except OSError as error:
             print_log(
                 f'the index of the data set cannot be kept ({error}); name another folder in the '

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from srtrack.boxes import BOX_FORMATS
 from srtrack.registry import TRANSFORMS
 
-from .annotations import BOX_FORMATS
 from .sequence import MODALITIES
 from .transforms.decode import DecodePicture
 
@@ -29,7 +29,7 @@ class Layout:
         frames: Glob that the names of the frames match, or one for each modality
             (``dict(rgb=..., aux=...)``). Files without the suffix of a picture never count.
         boxes: File of the boxes, or several names of which the first that exists counts.
-        box_format: See :func:`~srtrack.datasets.annotations.parse_boxes`.
+        box_format: See :func:`~srtrack.boxes.parse_boxes`.
         aux_boxes: File of the auxiliary modality's own boxes, where a protocol scores both.
         presence: ``dict(file=..., present=1)``, a file of flags and the value that means visible,
             or a list of them that all have to say so. Default: a target with a box is visible.

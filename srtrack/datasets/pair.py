@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from mmengine.logging import print_log
 
+from srtrack.boxes import usable
 from srtrack.registry import DATASETS
 
-from .annotations import usable
 from .sequence import FrameError, Sequence
 from .transforms import Pipeline
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
+from srtrack.files import write_bytes
 from srtrack.models.pretrained import CheckpointError, check_checkpoint
 
-#: Seconds after which a half-written file belongs to nobody any more.
-_LEFT_OVER = 3600
 #: How other files of ours in a work dir begin that end like checkpoints.
 _NO_CHECKPOINT = 'invalid_loss_'
 
@@ -29,36 +26,13 @@ class AtomicLocalBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes to a file, through a temporary one beside it.
+        """Write bytes to a file; see :func:`srtrack.files.whole_file`.
 
         Raises:
             OSError: The file cannot be written; nothing of it is left.
         """
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
-        temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-        try:
-            with open(temporary, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError as error:
-            raise OSError(f'cannot write {path}: {error}') from error
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Delete what killed processes were writing beside ``path``: each is as large as a checkpoint."""
-    for each in path.parent.glob('.*.pth.*[0-9]'):
-        try:
-            same = each.stem == f'.{path.name}'  # nobody but this process writes it now
-            if same or time.time() - each.stat().st_mtime > _LEFT_OVER:
-                each.unlink()
-        except FileNotFoundError:
-            continue
+        Path(filepath).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(filepath, obj)
 
 
 def latest_whole_checkpoint(work_dir: str | Path) -> str | None:

@@ -17,7 +17,7 @@ from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from srtrack.evaluation.results import write_text
+from srtrack.files import write_text
 from srtrack.registry import DATASETS, ESTIMATORS
 from srtrack.sensitivity import partition_operations, prior
 from srtrack.sensitivity.prior import PriorEstimator, PriorResult, StagedLoss, fingerprint

@@ -16,14 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from srtrack.boxes import parse_flags, read_boxes, read_text
 from srtrack.evaluation.functional import Annotation, Track, lasher, rgbt234, visevent
-from srtrack.evaluation.results import (
-    ResultFileError,
-    read_boxes,
-    read_lines,
-    read_table,
-    read_track,
-)
+from srtrack.evaluation.results import ResultFileError, read_track
 from srtrack.evaluation.vot_files import (
     read_anchors,
     read_image_size,
@@ -221,7 +216,7 @@ def _attributes_from_json(path: Path) -> dict[str, list[str]]:
 
 def _attributes_by_attribute(folder: Path, order: tuple[str, ...]) -> dict[str, list[str]]:
     names_path = folder / 'SequencesName.txt'
-    names = ' '.join(read_lines(names_path)).split()
+    names = read_text(names_path).replace(',', ' ').split()
     table = {}
     for attribute in order:
         flags = _read_flags(folder / f'{attribute}.txt', len(names))
@@ -241,7 +236,7 @@ def _attributes_by_sequence(folder, order, sequences) -> dict[str, list[str]]:
 
 def _read_flags(path: Path, count: int) -> np.ndarray:
     """(count,) flags of a file, in a row or in a column."""
-    flags = read_table(path).ravel()
+    flags = parse_flags(read_text(path), str(path))
     if len(flags) != count:
         raise ResultFileError(f'{path}: {len(flags)} flags, expected {count}')
     return flags

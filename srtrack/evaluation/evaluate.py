@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from srtrack.boxes import TableError
 from srtrack.evaluation.benchmarks import (
     VOT_PROTOCOLS,
     find_results,
@@ -90,7 +91,7 @@ def _read_results(protocol, tracker, folder, annotations: Mapping[str, Annotatio
     for name, annotation in annotations.items():
         try:
             tracks[name] = read_result(protocol, folder, name, annotation, box_format)
-        except ResultFileError as error:
+        except TableError as error:
             problems.append(str(error))
     if problems:
         raise ResultFileError(

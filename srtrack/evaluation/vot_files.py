@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from srtrack.boxes import number, read_boxes, read_table, read_text
 from srtrack.evaluation.functional import Annotation, Track
 from srtrack.evaluation.functional.multistart import run_frames
-from srtrack.evaluation.results import ResultFileError, read_lines, read_table, result_paths
+from srtrack.evaluation.results import ResultFileError, result_paths
 
 #: Subfolders of a tracker's results that the toolkit makes, one per experiment.
 _UNSUPERVISED = ('', 'rgbd-unsupervised', 'unsupervised')
@@ -28,9 +29,9 @@ def read_vot_boxes(path: str | os.PathLike) -> np.ndarray:
     format (its default), anything else is text.
 
     Raises:
-        ResultFileError: The file is missing, empty, or a row is neither a box nor a code.
+        TableError: The file is missing, empty, or a row is neither a box nor a code.
     """
-    return _read_binary(Path(path)) if Path(path).suffix == '.bin' else _read_text(path)
+    return _read_binary(Path(path)) if Path(path).suffix == '.bin' else read_boxes(path, codes=True)
 
 
 def _read_binary(path: Path) -> np.ndarray:
@@ -61,38 +62,19 @@ def _read_binary(path: Path) -> np.ndarray:
     return boxes
 
 
-def _read_text(path: str | os.PathLike) -> np.ndarray:
-    rows = [line.split() for line in read_lines(path)]
-    while rows and not rows[-1]:
-        rows.pop()
-    if not rows:
-        raise ResultFileError(f'{path}: the file is empty')
-    boxes = np.full((len(rows), 4), np.nan)
-    for index, row in enumerate(rows):
-        try:
-            numbers = [float(number) for number in row]
-        except ValueError:
-            numbers = []
-        if len(numbers) == 4:
-            boxes[index] = numbers
-        elif len(numbers) != 1:
-            raise ResultFileError(f'{path}: row {index + 1} is no box: {" ".join(row)[:60]!r}')
-    return boxes
-
-
 def read_confidences(path: str | os.PathLike, num_frames: int) -> np.ndarray:
     """(num_frames,) confidences; an empty line is a frame without one and counts as 0.
 
     Raises:
         ResultFileError: A line is no number, or there are not ``num_frames`` lines.
     """
-    lines = read_lines(path)
+    lines = read_text(path).splitlines()
     values = np.zeros(len(lines))
     for index, line in enumerate(lines):
-        try:
-            values[index] = float(line) if line.strip() else 0.0
-        except ValueError:
-            raise ResultFileError(f'{path}: row {index + 1} is no number: {line!r}') from None
+        value = number(line) if line.strip() else 0.0
+        if value is None:
+            raise ResultFileError(f'{path}, line {index + 1}: a number expected, got {line!r}')
+        values[index] = value
     if len(values) != num_frames:
         raise ResultFileError(f'{path}: {len(values)} confidences for {num_frames} boxes')
     return values
@@ -183,11 +165,7 @@ def read_properties(path: str | os.PathLike) -> dict[str, str]:
     """Key -> value of a file with lines ``key=value``, such as the toolkit's ``sequence``.
 
     Raises:
-        ResultFileError: The file is missing or is no text.
+        TableError: The file is missing or cannot be read.
     """
-    try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultFileError(f'{path}: cannot be read ({error})') from None
-    pairs = [line.partition('=') for line in lines]
+    pairs = [line.partition('=') for line in read_text(path).splitlines()]
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
+
+from srtrack.files import whole_folder
 
 from .event_array import Events
 from .readers import Recording
@@ -50,21 +50,10 @@ def map_recording(folder: str | os.PathLike, read: Callable[[], Recording]) -> R
 
 
 def _write(folder: Path, recording: Recording) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{folder.name}-', dir=folder.parent))
-    try:
+    with whole_folder(folder) as partial:
         events = recording.events
         for name in _COLUMNS:
             np.save(partial / f'{name}.npy', getattr(events, name))
         np.save(partial / 'frame_times.npy', recording.frame_times)
-        (partial / 'size.json').write_text(
-            json.dumps(dict(width=events.width, height=events.height))
-        )
-        partial.chmod(0o755)  # a temporary folder is its owner's alone
-        os.replace(partial, folder)
-    except OSError:
-        # Another process was faster: its folder holds the same.
-        if not folder.is_dir():
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        size = dict(width=events.width, height=events.height)
+        (partial / 'size.json').write_text(json.dumps(size))

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from srtrack.apis.inference import Tracker
+from srtrack.files import write_text
 
 from .frames import Frame, FrameSource
 from .recorder import TrackRecorder, prepare_folder
@@ -81,7 +82,7 @@ def follow_target(
         run.recorder.close()
         late = dict(policy=source.late_aux, frames=source.late)
         summary = dict(**run.summary(), late_aux=late, **ending, out=str(out))
-        Path(out, 'summary.json').write_text(json.dumps(summary) + '\n')
+        write_text(Path(out, 'summary.json'), json.dumps(summary) + '\n')
         if window is not None:
             window.close()
     return summary

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from srtrack.files import write_bytes
 from srtrack.visualization import film_strip
 from srtrack.visualization.frame_view import frame_view
 
@@ -79,7 +80,8 @@ class TrackRecorder:
         if self._video is not None:
             self._video.close()
         if self.num_frames:
-            _write_picture(self.out / 'strip.png', self._strip.draw())
+            picture = cv2.cvtColor(self._strip.draw(), cv2.COLOR_RGB2BGR)
+            write_bytes(self.out / 'strip.png', cv2.imencode('.png', picture)[1].tobytes())
 
 
 def prepare_folder(out: str | Path) -> Path:
@@ -164,8 +166,3 @@ class _Strip:
         boxes[list(indices)] = kept_boxes
         frames = [dict(zip(('rgb', 'aux'), each)) for each in pictures]
         return film_strip(frames, {'target': boxes}, None, indices, colors={'target': BOX_COLOR})
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-        raise OSError(f'cannot write {path}')

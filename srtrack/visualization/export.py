@@ -15,6 +15,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from srtrack.files import whole_file
+
 from .style import FONTS, INK
 
 _SVG_SETTINGS = {'svg.fonttype': 'none', 'svg.hashsalt': 'srtrack', 'font.sans-serif': FONTS[:2]}
@@ -33,8 +35,9 @@ def save_figure(
     base.parent.mkdir(parents=True, exist_ok=True)
     paths = [base.with_name(f'{base.name}.{fmt}') for fmt in formats]
     with matplotlib.rc_context(_PDF_SETTINGS):
-        for path in paths:
-            fig.savefig(path, dpi=200)
+        for path, fmt in zip(paths, formats):
+            with whole_file(path) as file:
+                fig.savefig(file, dpi=200, format=fmt)
     return paths
 
 

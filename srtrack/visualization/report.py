@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from srtrack.files import write_text
+
 from .export import inline_svg, png_data_uri
 from .style import series_key
 
@@ -279,7 +281,7 @@ def write_report(
 </html>
 """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding='utf-8')
+    write_text(path, page)
     return path
 
 

@@ -31,7 +31,7 @@ POINTS = {
     'update': 'srtrack.engine.optim:SensitivityOptimWrapper.step',
     'training pair': 'srtrack.datasets:PairDataset.__getitem__',
     'source loss': 'srtrack.engine.prior_pass:SourceLoss.stages',
-    'checkpoint written': 'os:fsync',
+    'forced to the disk': 'os:fsync',
     'file renamed': 'os:replace',
     'file opened to write': 'builtins:open',
     'test frame': 'srtrack.datasets:FrameDataset.__getitem__',

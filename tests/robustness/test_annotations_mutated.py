@@ -21,17 +21,19 @@ from campaign import (
 )
 from test_images import FRAMES, PAIRS
 
+from srtrack.boxes import read_boxes
 from srtrack.datasets import FrameDataset, MultiModalFolder, PairDataset, crops
 from srtrack.datasets.crops import MAX_PADDED_SIDE, crop
 from srtrack.datasets.sequence import Window
 from srtrack.evaluation.functional import Track
 from srtrack.evaluation.metrics import SOTMetric
-from srtrack.evaluation.results import complete_sequences, read_boxes, read_track, write_track
+from srtrack.evaluation.results import complete_sequences, read_track, write_track
 
 #: Rows that are no box: the file and the line are named.
 GARBLED = [
     'three', '5,4,14', '5,4,14,12,9', '5,4,14,', '5;4;x;12', '1e,2,3,4', '0x10,4,14,12', '5,4,--14,12',
-    '\u0665\u0664,four,5,6', '\x00\x01\x02', '5,4,14,12 5,4,14,12',
+    '\u0665\u0664,four,5,6', '\x00\x01\x02', '5,4,14,12 5,4,14,12', '5,1_0,14,12',
+    '\u0665,4,14,12',
 ]  # fmt: skip
 #: Rows that are numbers but no target: the frame has none.
 NO_TARGET = [
@@ -241,11 +243,13 @@ def separated(by: str):
 #: Other ways to write the same boxes.
 SPELLINGS = {
     'byte order mark': lambda rows: '\ufeff' + '\n'.join(rows),
+    'UTF-16': '\n'.join,
     'line ends of Windows': lambda rows: '\r\n'.join(rows) + '\r\n',
     'line ends of old Macs': '\r'.join,
     'no last line end': '\n'.join,
     'tabs': separated('\t'),
     'blanks': separated('   '),
+    'blanks of other scripts': separated('\u00a0'),
     'semicolons': separated(';'),
     'commas and blanks': separated(' , '),
     'empty lines': lambda rows: '\n\n' + '\n\n'.join(rows) + '\n\n \n',
@@ -262,7 +266,8 @@ def test_unusual_spelling_of_a_box_file(dataset, spelling):
     """Read as what it says, in training and as a result file."""
     path = dataset / 'bee/groundtruth.txt'
     expected = MultiModalFolder(dataset)[1].boxes.copy()
-    path.write_bytes(SPELLINGS[spelling](path.read_text().splitlines()).encode())
+    encoding = 'utf-16' if spelling == 'UTF-16' else 'utf-8'
+    path.write_bytes(SPELLINGS[spelling](path.read_text().splitlines()).encode(encoding))
     np.testing.assert_array_equal(MultiModalFolder(dataset)[1].boxes, expected)
     np.testing.assert_array_equal(read_boxes(path), expected)
     ended(WENT_ON)

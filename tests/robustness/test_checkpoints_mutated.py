@@ -15,6 +15,7 @@ import torch
 from campaign import REFUSED, WENT_ON, assert_one_clear_line, cases, ended, generator, run_tool
 
 from srtrack.engine.checkpoints import AtomicLocalBackend, latest_whole_checkpoint
+from srtrack.files import whole_file
 from srtrack.models.pretrained import CheckpointError, check_checkpoint, read_checkpoint
 
 
@@ -376,14 +377,14 @@ def test_half_written_files_do_not_pile_up(trained, tmp_path, case):
     """What killed runs were writing goes when the next one saves, and nothing else does."""
     rng = generator('half', case)
     data = (trained / 'epoch_1.pth').read_bytes()
-    half = [tmp_path / f'.epoch_1.pth.{pid}' for pid in rng.integers(2, 99999, 3)]
-    old, fresh = tmp_path / '.preempted_iter_5.pth.77', tmp_path / '.epoch_9.pth.78'
-    for path in (*half, old, fresh):
-        path.write_bytes(data[: int(rng.integers(len(data)))])
-    os.utime(old, (1, 1))
+    for number in rng.integers(2**63, size=3):
+        half = tmp_path / f'.srtrack-{number:016x}.partial'
+        half.write_bytes(data[: int(rng.integers(len(data)))])
     shutil.copy(trained / 'epoch_2.pth', tmp_path)
-    AtomicLocalBackend().put(data, tmp_path / 'epoch_1.pth')
-    # A fresh file of another name may be one that somebody is writing now.
-    assert {path.name for path in tmp_path.iterdir()} == {'epoch_1.pth', 'epoch_2.pth', fresh.name}
+    with whole_file(tmp_path / 'epoch_9.pth'):  # one that is being written
+        AtomicLocalBackend().put(data, tmp_path / 'epoch_1.pth')
+        assert len(list(tmp_path.iterdir())) == 3
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {'epoch_1.pth', 'epoch_2.pth', 'epoch_9.pth'}
     assert (tmp_path / 'epoch_1.pth').read_bytes() == data
     ended(WENT_ON)

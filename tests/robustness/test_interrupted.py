@@ -16,7 +16,7 @@ IN_TRAINING = {
     'source loss': 2,
     'training pair': 32,
     'update': 8,
-    'checkpoint written': 2,
+    'forced to the disk': 8,
     'file renamed': 3,
     'file opened to write': 12,
     'test frame': 24,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from campaign import REFUSED, SEQUENCES, WENT_ON, cases, ended, generator, run_tool, write_dataset
 
+from srtrack.boxes import TableError
 from srtrack.datasets import MultiModalFolder
 from srtrack.engine.prior_pass import PriorCacheError, load_prior
 from srtrack.evaluation.evaluate import evaluate_trackers
 from srtrack.evaluation.functional import TrackError
-from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_vot_boxes
 
 LENGTH = 8
@@ -48,7 +48,8 @@ BROKEN = {
     'column more': lambda data, rng: data.replace(b',40', b',40,1', 1),
     'rows lost': lambda data, rng: b'\n'.join(data.splitlines()[: int(rng.integers(1, LENGTH))]),
     'folder': lambda data, rng: None,
-    'UTF-16': lambda data, rng: data.decode().encode('utf-16'),
+    'UTF-16 without its mark': lambda data, rng: data.decode().encode('utf-16-le'),
+    'an underscore': lambda data, rng: data.replace(b'30', b'3_0', 1),
 }
 
 
@@ -61,7 +62,7 @@ def test_broken_result_is_named(benchmark, kind, case):
     write(path, BROKEN[kind](path.read_bytes(), rng))
     status, _, stderr = evaluate_command(benchmark) if case == 0 else (1, '', '')
     assert status == 1
-    with pytest.raises((ResultFileError, TrackError)) as error:
+    with pytest.raises((TableError, TrackError)) as error:
         score(benchmark)
     assert f'{name}.txt' in str(error.value)
     if case == 0:
@@ -96,7 +97,7 @@ def test_folder_of_results_lacks_sequences(benchmark, case):
     lost = list(rng.choice(SEQUENCES, case % 3 + 1, replace=False))
     for name in lost:
         (benchmark / 'mine' / f'{name}.txt').unlink()
-    with pytest.raises((ResultFileError, TrackError)) as error:
+    with pytest.raises((TableError, TrackError)) as error:
         score(benchmark)
     assert str(benchmark / 'mine') in str(error.value)
     assert any(name in str(error.value) for name in lost)
@@ -119,7 +120,7 @@ def test_broken_ground_truth_is_named(benchmark, kind, case):
     name = SEQUENCES[rng.integers(3)]
     path = benchmark / 'gt' / f'{name}.txt'
     write(path, BROKEN[kind](path.read_bytes(), rng))
-    with pytest.raises(ResultFileError, match=rf'{name}\.txt'):
+    with pytest.raises(TableError, match=rf'{name}\.txt'):
         score(benchmark)
     ended(REFUSED)
 
@@ -167,7 +168,7 @@ def test_binary_trajectory(tmp_path, case):
         data = rng.bytes(int(rng.integers(0, 60)))
     path = tmp_path / 'run_001.bin'
     path.write_bytes(data)
-    with pytest.raises(ResultFileError, match=r'run_001\.bin'):
+    with pytest.raises(TableError, match=r'run_001\.bin'):
         read_vot_boxes(path)
     ended(REFUSED)
 

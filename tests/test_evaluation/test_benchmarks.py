@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from srtrack.boxes import TableError
 from srtrack.evaluation.benchmarks import (
     find_results,
     list_sequences,
@@ -113,7 +114,7 @@ def test_short_results_are_named(tmp_path):
     write(tmp_path / 'vot', {'a/groundtruth.txt': BOXES, 'a/anchor.value': '1\n0\n-1\n'})
     write(tmp_path / 'results', {'baseline/a/a_00000000.txt': BOXES})
     annotation = read_annotation('vot-rgbd2022', tmp_path / 'vot', 'a')
-    with pytest.raises(ResultFileError, match=r'a_00000002\.txt: no such file'):
+    with pytest.raises(TableError, match=r'a_00000002\.txt: no such file'):
         read_result('vot-rgbd2022', tmp_path / 'results', 'a', annotation)
 
 

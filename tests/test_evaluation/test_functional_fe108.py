@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from srtrack.boxes import read_boxes
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Track, TrackError
 from srtrack.evaluation.functional.fe108 import frame_errors
-from srtrack.evaluation.results import read_boxes, read_track
+from srtrack.evaluation.results import read_track
 
 FE108 = PROTOCOLS['fe108']
 #: Our measures and curves -> theirs, in percent and float32.

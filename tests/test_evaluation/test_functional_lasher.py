@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from srtrack.boxes import read_table
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Track, TrackError
 from srtrack.evaluation.functional.lasher import ATTRIBUTES, frame_errors, repair
-from srtrack.evaluation.results import read_table, read_track
+from srtrack.evaluation.results import read_track
 
 LASHER = PROTOCOLS['lasher']
 NAN = np.nan

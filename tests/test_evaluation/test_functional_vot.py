@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from srtrack.boxes import TableError
 from srtrack.evaluation.benchmarks import read_annotation, read_result
 from srtrack.evaluation.evaluate import evaluate_trackers
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Track, TrackError
@@ -15,7 +16,6 @@ from srtrack.evaluation.functional.multistart import (
     run_frames,
 )
 from srtrack.evaluation.functional.vot_overlap import vot_overlap
-from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_vot_boxes, read_vot_runs, read_vot_track
 
 DEPTHTRACK, VOT = PROTOCOLS['depthtrack'], PROTOCOLS['vot-rgbd2022']
@@ -173,7 +173,7 @@ def test_binary_trajectories_are_read(tmp_path):
     (tmp_path / 'baseline' / 'a').mkdir(parents=True)
     run = tmp_path / 'baseline' / 'a' / 'a_00000001.bin'
     annotation = Annotation(np.ones((3, 4)), anchors=np.array([0, 1, 0]))
-    with pytest.raises(ResultFileError, match=r'a_00000001\.txt: no such file'):
+    with pytest.raises(TableError, match=r'a_00000001\.txt: no such file'):
         read_vot_runs(tmp_path, 'a', annotation)
     run.write_bytes(binary_trajectory(1, (5, 6, 7, 8)))
     assert read_vot_runs(tmp_path, 'a', annotation)[1].boxes[1].tolist() == [5, 6, 7, 8]
@@ -193,9 +193,9 @@ def test_binary_trajectories_are_read(tmp_path):
 def test_damaged_binary_trajectories_are_named(tmp_path, content, message):
     path = tmp_path / 'a_001.bin'
     path.write_bytes(content)
-    with pytest.raises(ResultFileError, match=rf'a_001\.bin: {message}'):
+    with pytest.raises(TableError, match=rf'a_001\.bin: {message}'):
         read_vot_boxes(path)
-    with pytest.raises(ResultFileError, match='cannot be read'):
+    with pytest.raises(TableError, match='cannot be read'):
         read_vot_boxes(tmp_path / 'missing.bin')
 
 

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from srtrack.boxes import BOX_FORMATS
 from srtrack.cli.command import run_command
 from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
 from srtrack.evaluation.comparison import compare_trackers
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
 from srtrack.evaluation.functional import PROTOCOLS
-from srtrack.evaluation.results import BOX_FORMATS, write_text
 from srtrack.evaluation.table import format_table
+from srtrack.files import write_text
 
 #: Data sets that have the frames of a protocol's sequences.
 BENCHMARKS = {

@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 
 from srtrack.analysis.experiment import score
 from srtrack.cli.arguments import add_config_arguments, load_config, named_paths, run_command
-from srtrack.evaluation.results import write_text
+from srtrack.files import write_text
 from srtrack.registry import DATASETS
 from srtrack.visualization import save_figure, train_test_plot
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from srtrack.analysis.gradients import training_gradients
 from srtrack.apis import init_model
 from srtrack.cli.arguments import add_config_arguments, load_config, run_command
+from srtrack.files import write_text
 from srtrack.sensitivity import gradient_norm, gradient_sparsity, partition_operations
 from srtrack.visualization import save_figure, sparsity_map, transfer_map
 
@@ -68,7 +69,7 @@ def main() -> None:
         gradient_norm=float(gradient_norm(every)),
         operations=sparsity,
     )
-    (args.out / 'transfer_sensitivity.json').write_text(json.dumps(result, indent=1) + '\n')
+    write_text(args.out / 'transfer_sensitivity.json', json.dumps(result, indent=1) + '\n')
     sparsest = sorted(sparsity, key=sparsity.get)[:5]
     print(json.dumps(dict(result, operations=len(sparsity), sparsest=sparsest, out=str(args.out))))
 

@@ -17,6 +17,7 @@ from mmengine.config import Config
 
 from srtrack.apis import init_model
 from srtrack.cli.arguments import add_config_arguments, load_config, named_paths, run_command
+from srtrack.files import write_text
 from srtrack.sensitivity import weight_distances
 from srtrack.visualization import distance_map, save_figure
 
@@ -61,7 +62,8 @@ def main() -> None:
         run: {name: value if math.isfinite(value) else None for name, value in found.items()}
         for run, found in runs.items()
     }
-    args.out.with_name(f'{args.out.name}.json').write_text(json.dumps(content, indent=1) + '\n')
+    path = args.out.with_name(f'{args.out.name}.json')
+    write_text(path, json.dumps(content, indent=1) + '\n')
     summary = {name: summarize(found) for name, found in runs.items()}
     print(json.dumps(dict(out=str(args.out), runs=summary)))
 

@@ -26,10 +26,11 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_parallel_progress, track_progress
 
+from srtrack.boxes import usable
 from srtrack.cli.arguments import run_command
 from srtrack.datasets import FolderSequence, FrameError
-from srtrack.datasets.annotations import usable
 from srtrack.evaluation.table import format_table
+from srtrack.files import write_bytes, write_text
 from srtrack.registry import DATASETS
 
 #: What can be found -> what it means. Errors first, then notes.
@@ -269,7 +270,7 @@ def main() -> None:
     if args.sheet:
         picture = cv2.cvtColor(picture_sheet(dataset, args.num), cv2.COLOR_RGB2BGR)
         Path(args.sheet).resolve().parent.mkdir(parents=True, exist_ok=True)
-        Path(args.sheet).write_bytes(cv2.imencode(Path(args.sheet).suffix, picture)[1].tobytes())
+        write_bytes(args.sheet, cv2.imencode(Path(args.sheet).suffix, picture)[1].tobytes())
         print(f'\nsheet: {args.sheet}')
     bad = [r['name'] for r in reports if any(f.kind in ERRORS for f in r['findings'])]
     if args.json:
@@ -296,7 +297,7 @@ def write_json(args, dataset, reports, stray, bad) -> None:
         ],
     )
     Path(args.json).resolve().parent.mkdir(parents=True, exist_ok=True)
-    Path(args.json).write_text(json.dumps(content, indent=1, ensure_ascii=False) + '\n')
+    write_text(args.json, json.dumps(content, indent=1, ensure_ascii=False) + '\n')
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import asdict
 
 from srtrack.cli.arguments import run_command
+from srtrack.files import write_text
 from srtrack.models.pretrained import (
     FAMILIES,
     CheckpointError,
@@ -59,8 +60,7 @@ def main() -> None:
         ) from None
     print_report(report)
     if args.report:
-        with open(args.report, 'w') as file:
-            json.dump(asdict(report), file, indent=1)
+        write_text(args.report, json.dumps(asdict(report), indent=1))
     if report.missing:
         raise CheckpointError(
             f'{args.src} is no whole tracker: {len(report.missing)} entries are missing, '

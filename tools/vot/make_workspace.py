@@ -11,6 +11,7 @@ is added to a workspace by the same command with another NAME. Afterwards::
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import shlex
 from configparser import ConfigParser
@@ -21,8 +22,9 @@ from srtrack.cli.arguments import run_command
 from srtrack.configs import find_config
 from srtrack.datasets.paths import natural_key
 from srtrack.evaluation.benchmarks import list_sequences, read_annotation
-from srtrack.evaluation.results import ResultFileError, write_text
+from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_properties
+from srtrack.files import write_text
 from srtrack.models.pretrained import check_checkpoint, split_source
 
 #: Experiments and analyses as in the toolkit's own stacks vot2021/rgbd and vot2022/rgbd.
@@ -207,8 +209,9 @@ def add_tracker(path: Path, name: str, section: dict[str, str]) -> None:
     trackers = ConfigParser(interpolation=None)
     trackers.read(path, encoding='utf-8')
     trackers[name] = section
-    with open(path, 'w', encoding='utf-8') as file:
-        trackers.write(file)
+    text = io.StringIO()
+    trackers.write(text)
+    write_text(path, text.getvalue())
 
 
 def check_unchanged(files: dict[Path, str]) -> None:

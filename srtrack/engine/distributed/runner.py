@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 
 from mmengine._strategy import BaseStrategy
 from mmengine.dist import is_main_process
@@ -11,6 +10,7 @@ from mmengine.fileio import join_path
 from mmengine.hooks import EMAHook
 from mmengine.runner import FlexibleRunner
 
+from srtrack.files import put_in_place
 from srtrack.registry import RUNNERS
 
 from .fully_sharded import FullyShardedModel
@@ -133,4 +133,4 @@ class StrategyRunner(FlexibleRunner):
             ),
         )
         if atomic and is_main_process():
-            os.replace(path, join_path(out_dir, filename, backend_args=backend_args))
+            put_in_place(path, join_path(out_dir, filename, backend_args=backend_args))

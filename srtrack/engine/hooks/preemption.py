@@ -12,6 +12,7 @@ from mmengine.dist import all_reduce, is_distributed, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
+from srtrack.files import write_text
 from srtrack.registry import HOOKS
 
 
@@ -98,7 +99,7 @@ class PreemptionHook(Hook):
             backend_args=dict(backend='atomic'),
         )
         if is_main_process():
-            with open(osp.join(runner.work_dir, 'last_checkpoint'), 'w') as file:
-                file.write(osp.join(runner.work_dir, name))
+            note = osp.join(runner.work_dir, 'last_checkpoint')
+            write_text(note, osp.join(runner.work_dir, name))
         runner.logger.warning(f'SIGTERM: saved {name} after iteration {done}; go on with --resume')
         sys.exit(PreemptionHook.exit_status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import os.path as osp
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from srtrack.engine.distributed import unwrapped
 from srtrack.engine.prior_pass import PriorPass, load_prior
+from srtrack.files import whole_file
 from srtrack.registry import HOOKS
 from srtrack.sensitivity.distance import sensitivity_weighted_distance, weight_distances
 
@@ -74,9 +74,9 @@ class WeightDistanceHook(Hook):
             return
         self._start = {name: weight.detach().clone() for name, weight in weights.items()}
         try:
-            torch.save(self._start, f'{path}.partial')
-            os.replace(f'{path}.partial', path)
-        except (OSError, RuntimeError) as error:  # PyTorch does not tell the file
+            with whole_file(path) as file:
+                torch.save(self._start, file)
+        except RuntimeError as error:  # of PyTorch, which does not tell the file
             raise OSError(f'cannot write {path}: {error}') from error
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:

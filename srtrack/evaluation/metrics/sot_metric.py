@@ -12,16 +12,12 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from srtrack.boxes import read_table
 from srtrack.evaluation.evaluate import per_sequence, plain
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
-from srtrack.evaluation.results import (
-    complete_sequences,
-    read_table,
-    read_track,
-    write_text,
-    write_track,
-)
+from srtrack.evaluation.results import complete_sequences, read_track, write_track
 from srtrack.evaluation.table import format_table
+from srtrack.files import write_text
 from srtrack.registry import METRICS
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from srtrack.files import put_in_place, whole_file
+
 from .reading import CheckpointError, sha256
 
 #: Which weights of a checkpoint with an exponential moving average are published.
@@ -16,22 +18,16 @@ _EMA_PREFIX = 'module.'
 
 
 def write_checkpoint(content: dict, path: str | Path) -> str:
-    """Write a checkpoint through a temporary file beside it; the same content gives the same bytes.
+    """Write a checkpoint, whole or not at all; the same content gives the same bytes.
 
     Returns:
         str: SHA-256 of the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        with open(temporary, 'wb') as file:  # a name would go into the file, and into its hash
-            torch.save(content, file)
-        digest = sha256(str(temporary))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return digest
+    with whole_file(path) as file:  # a name would go into what PyTorch writes, and into its hash
+        torch.save(content, file)
+    return sha256(str(path))
 
 
 def published_content(checkpoint: dict, weights: str | None = None) -> dict:
@@ -78,5 +74,5 @@ def publish_checkpoint(content: dict, path: str | Path) -> Path:
     unnamed = path.with_name(f'.{stem}.{os.getpid()}.pth')
     digest = write_checkpoint(content, unnamed)
     final = path.with_name(f'{stem}-{digest[:8]}.pth')
-    os.replace(unnamed, final)
+    put_in_place(unnamed, final)
     return final
