@@ -19,6 +19,7 @@ from srtrack.evaluation.benchmarks import (
     read_result,
 )
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
+from srtrack.evaluation.intervals import Interval, Intervals
 from srtrack.evaluation.results import ResultFileError
 
 #: So many files are named in a message.
@@ -146,12 +147,18 @@ def _first(items: list[str], separator: str = ', ') -> str:
     return separator.join(items[:_NAMED]) + more
 
 
-def summary(evaluations: Mapping[str, Evaluation], details: bool = False) -> dict:
+def summary(
+    evaluations: Mapping[str, Evaluation],
+    details: bool = False,
+    intervals: Intervals | None = None,
+) -> dict:
     """Evaluations of several trackers as plain data that JSON can hold (NaN becomes ``None``).
 
     Args:
         evaluations: Tracker name -> evaluation, all of one protocol.
         details: Also curves and the values per sequence.
+        intervals: Of the same trackers; adds the ends of those of scores (``intervals``) and of
+            differences between two trackers (``differences``).
     """
     first = next(iter(evaluations.values()))
     report = {
@@ -160,6 +167,15 @@ def summary(evaluations: Mapping[str, Evaluation], details: bool = False) -> dic
         'num_sequences': len(first.sequences),
         'trackers': {name: _measures(evaluation) for name, evaluation in evaluations.items()},
     }
+    if intervals is not None:
+        report['intervals'] = {
+            name: {key: plain([each.low, each.high]) for key, each in values.items()}
+            for name, values in intervals.scores.items()
+        }
+        report['differences'] = {
+            f'{a} - {b}': {key: plain(each.value) for key, each in values.items()} | _ends(values)
+            for (a, b), values in intervals.differences.items()
+        }
     notes = dict.fromkeys(note for each in evaluations.values() for note in each.notes)
     if notes:
         report['notes'] = list(notes)
@@ -175,6 +191,10 @@ def summary(evaluations: Mapping[str, Evaluation], details: bool = False) -> dic
             name: per_sequence(evaluation) for name, evaluation in evaluations.items()
         }
     return report
+
+
+def _ends(intervals: Mapping[str, Interval]) -> dict[str, list]:
+    return {f'{key}_interval': plain([each.low, each.high]) for key, each in intervals.items()}
 
 
 def _measures(evaluation: Evaluation) -> dict:

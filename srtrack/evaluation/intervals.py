@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import bootstrap
 
+from .comparison import ranking_measure
 from .functional import Evaluation
 
 #: Draws of sequences; the ends of a 95 % interval then rest on 50 draws each.
@@ -52,6 +53,10 @@ class Intervals:
     scores: dict[str, dict[str, Interval]]
     differences: dict[tuple[str, str], dict[str, Interval]]
 
+    def verdicts(self, measure: str) -> list[str]:
+        """A sentence for each difference."""
+        return [self.verdict(a, b, measure) for a, b in self.differences]
+
     def verdict(self, a: str, b: str, measure: str) -> str:
         """Whether ``a`` is better than ``b``, in words; differences are in points of a percent."""
         value, low, high = (100 * each for each in self.differences[a, b][measure])
@@ -63,6 +68,26 @@ class Intervals:
         return (
             f'{a} and {b} cannot be told apart with {self.num_sequences} sequences{seeds}: {found}'
         )
+
+
+def compare_with_best(evaluations: Mapping[str, Evaluation], **options) -> Intervals | None:
+    """Intervals of all scores, and of the differences between the best tracker and each other.
+
+    Args:
+        evaluations: Tracker -> its evaluation. The best is that with the highest ranking measure.
+        **options: See :func:`bootstrap_intervals`.
+
+    Returns:
+        Intervals | None: None where there is one sequence only.
+    """
+    first = next(iter(evaluations.values()))
+    if len(first.sequences) < 2:
+        return None
+    measure = ranking_measure(first.values)
+    ranked = sorted(
+        evaluations, key=lambda name: -np.nan_to_num(evaluations[name].values[measure], nan=-1.0)
+    )
+    return bootstrap_intervals(evaluations, [(ranked[0], name) for name in ranked[1:]], **options)
 
 
 def bootstrap_intervals(

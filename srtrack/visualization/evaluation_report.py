@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from srtrack.evaluation.comparison import Comparison, Ranking, rank_sequences, ranking_measure
+from srtrack.evaluation.intervals import Interval, Intervals
 
 from .curves import (
     expected_overlap_plot,
@@ -116,6 +117,7 @@ def write_evaluation_report(
     evaluations: Mapping,
     headline: Mapping[str, str],
     *,
+    intervals: Intervals | None = None,
     comparisons: Mapping[str, Comparison] | None = None,
     frames: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]] | None = None,
     files: RawFiles | None = None,
@@ -128,6 +130,7 @@ def write_evaluation_report(
     Args:
         path: HTML file to write.
         evaluations, headline: See :func:`evaluation_figures`.
+        intervals: Of the scores, and of the differences between the best tracker and each other.
         comparisons: Sequence -> what the trackers did in it; those of :func:`telling_sequences` are
             shown.
         frames: Sequence -> frame number -> modality -> picture (H, W, 3) uint8, RGB.
@@ -142,7 +145,7 @@ def write_evaluation_report(
     ranking = rank_sequences(evaluations)
     links = _Links(path, files)
     comparisons = comparisons or {}
-    sections = [_results(evaluations, colors)]
+    sections = [_results(evaluations, colors, intervals)]
     figures = evaluation_figures(evaluations, headline)
     if figures:
         sections.append(figure_section('Curves', *figures.values()))
@@ -163,7 +166,7 @@ def write_evaluation_report(
         path,
         f'Evaluation under the protocol {first.protocol}',
         sections,
-        lead=_lead(evaluations),
+        lead=_lead(evaluations, intervals),
         badges=[f'protocol: {first.protocol}', first.version],
         series=switches,
         footer='Written by srtrack. Only links to raw files lead out of this file.',
@@ -194,7 +197,7 @@ class _Links:
         return './' + quote(Path(relative).as_posix())
 
 
-def _lead(evaluations: Mapping) -> str:
+def _lead(evaluations: Mapping, intervals: Intervals | None) -> str:
     first = next(iter(evaluations.values()))
     count = f'{len(evaluations)} tracker{"s" if len(evaluations) > 1 else ""}'
     text = f'{count} on {len(first.sequences)} sequences.'
@@ -204,22 +207,37 @@ def _lead(evaluations: Mapping) -> str:
     if len(ranked) == 1:
         return f'{text} {measure} {100 * scores[ranked[0]]:.1f}.'
     best, second = ranked[:2]
+    if intervals is not None:
+        return f'{text} {intervals.verdict(best, second, measure)}.'
     return (
         f'{text} {best} leads with {measure} {100 * scores[best]:.1f}, '
         f'before {second} with {100 * scores[second]:.1f}.'
     )
 
 
-def _results(evaluations: Mapping, colors: Mapping[str, str]) -> Section:
+def _results(
+    evaluations: Mapping, colors: Mapping[str, str], intervals: Intervals | None
+) -> Section:
     first = next(iter(evaluations.values()))
     rows = _score_rows(evaluations, list(first.values), lambda each: each.values)
+    caption = f'In percent, the best in bold. Protocol {first.protocol}: {first.version}.'
+    if intervals is not None:
+        for row, name in zip(rows, evaluations):
+            ends = intervals.scores[name].values()
+            row[1:] = [_with_interval(cell, each) for cell, each in zip(row[1:], ends)]
+        caption += (
+            f' In brackets: {100 * intervals.level:.0f} % intervals, bootstrap over the sequences; '
+            'differences between trackers are paired.'
+        )
+        verdicts = intervals.verdicts(ranking_measure(first.values))
+        caption = ' '.join([caption, *(f'{verdict}.' for verdict in verdicts)])
     return table_section(
-        'Results',
-        ['tracker', *first.values],
-        rows,
-        series=colors,
-        caption=f'In percent, the best in bold. Protocol {first.protocol}: {first.version}.',
+        'Results', ['tracker', *first.values], rows, series=colors, caption=caption
     )
+
+
+def _with_interval(cell: Cell, interval: Interval) -> Cell:
+    return cell._replace(text=f'{cell.text} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]')
 
 
 def _attributes(evaluations: Mapping, colors: Mapping[str, str]) -> Section:

@@ -22,7 +22,9 @@ def tracks(protocol, names, seed, offset=0.0):
     found = {}
     for name, scale in zip(names, spread):
         steps = noise.normal(offset, 1, (40, 4)) * [1, 1, 0, 0]
-        track = Track(np.array(TRUTH) + np.array([scale, scale, 0, 0]) + steps, noise.uniform(size=40))
+        track = Track(
+            np.array(TRUTH) + np.array([scale, scale, 0, 0]) + steps, noise.uniform(size=40)
+        )
         run = {1: track, 38: track}
         found[name] = track if PROTOCOLS[protocol].one_pass else run
     return found

@@ -14,9 +14,10 @@ from pathlib import Path
 from srtrack.boxes import BOX_FORMATS
 from srtrack.cli.command import run_command
 from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
-from srtrack.evaluation.comparison import compare_trackers
+from srtrack.evaluation.comparison import compare_trackers, ranking_measure
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
 from srtrack.evaluation.functional import PROTOCOLS
+from srtrack.evaluation.intervals import Intervals, compare_with_best
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_text
 
@@ -108,17 +109,24 @@ def _named_folders(parser: argparse.ArgumentParser, pairs: list[str]) -> dict[st
     return folders
 
 
-def print_tables(evaluations: dict) -> None:
-    """Measures of the trackers in percent, and one table per measure by attribute."""
+def print_tables(evaluations: dict, intervals: Intervals | None) -> None:
+    """Measures of the trackers in percent, and one table per measure by attribute.
+
+    With ``intervals``, each measure has its interval beside it, and a sentence for each tracker says
+    whether it can be told from the best.
+    """
     first = next(iter(evaluations.values()))
     print(f'protocol {first.protocol}: {first.version}; {len(first.sequences)} sequences, percent')
     for note in dict.fromkeys(note for each in evaluations.values() for note in each.notes):
         print(f'note: {note}')
     rows = [
-        [name, *(_percent(value) for value in evaluation.values.values())]
+        [name, *(_score(evaluation, measure, name, intervals) for measure in evaluation.values)]
         for name, evaluation in evaluations.items()
     ]
     print(format_table(['tracker', *first.values], rows))
+    if intervals is not None:
+        print('in brackets: 95 % intervals, bootstrap over sequences; differences are paired')
+        print('\n'.join(intervals.verdicts(ranking_measure(first.values))))
     if not first.attributes:
         return
     for measure in first.values:
@@ -128,6 +136,14 @@ def print_tables(evaluations: dict) -> None:
             for name, evaluation in evaluations.items()
         ]
         print(f'\n{format_table(header, rows)}')
+
+
+def _score(evaluation, measure: str, tracker: str, intervals: Intervals | None) -> str:
+    text = _percent(evaluation.values[measure])
+    if intervals is None:
+        return text
+    _, low, high = intervals.scores[tracker][measure]
+    return f'{text} [{100 * low:.1f}, {100 * high:.1f}]'
 
 
 def _percent(value: float) -> str:
@@ -142,7 +158,12 @@ def headline_measures(protocol: str) -> dict[str, str]:
     return measures or VOT_HEADLINE[protocol]
 
 
-def write_html(args: argparse.Namespace, evaluations: dict, headline: dict[str, str]) -> None:
+def write_html(
+    args: argparse.Namespace,
+    evaluations: dict,
+    headline: dict[str, str],
+    intervals: Intervals | None,
+) -> None:
     """The report, with what the trackers did in its most telling sequences."""
     from srtrack import visualization
 
@@ -163,6 +184,7 @@ def write_html(args: argparse.Namespace, evaluations: dict, headline: dict[str, 
         args.html,
         evaluations,
         headline,
+        intervals=intervals,
         comparisons=comparisons,
         frames=frames,
         files=visualization.RawFiles(
@@ -239,9 +261,10 @@ def main() -> None:
         attributes=args.attributes,
         box_format=args.box_format,
     )
-    print_tables(evaluations)
+    intervals = compare_with_best(evaluations)
+    print_tables(evaluations, intervals)
     if args.json:
-        report = summary(evaluations, details=True)
+        report = summary(evaluations, details=True, intervals=intervals)
         Path(args.json).resolve().parent.mkdir(parents=True, exist_ok=True)
         write_text(args.json, json.dumps(report, ensure_ascii=False) + '\n')
     if args.plots or args.html:
@@ -254,8 +277,8 @@ def main() -> None:
             for name, figure in figures.items():
                 visualization.save_figure(figure, Path(args.plots, name))
         if args.html:
-            write_html(args, evaluations, headline)
-    print(json.dumps(summary(evaluations), ensure_ascii=False))
+            write_html(args, evaluations, headline, intervals)
+    print(json.dumps(summary(evaluations, intervals=intervals), ensure_ascii=False))
 
 
 def read_names(path: str) -> list[str]:
