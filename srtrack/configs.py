@@ -1,4 +1,4 @@
-"""Where the configs are: in a checkout, or in the installed package."""
+"""Find and read configs, in a checkout or in the installed package."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mmengine.config import Config
 import srtrack
 
 _PREFIX = 'srtrack::'
-#: What MMEngine reads.
+#: File types that MMEngine reads.
 _SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 
 
 def find_config(path: str | Path) -> str:
-    """The file of a config.
+    """Find the file of a config.
 
     Args:
-        path: A file, or ``'srtrack::'`` and a path below our ``configs/``, such as
-            ``'srtrack::srtrack/srtrack_tiny_synthetic-rgbt.py'``, which is found wherever srtrack is
-            installed.
+        path: A file, or ``'srtrack::'`` and a path below srtrack's ``configs/``, such as
+            ``'srtrack::srtrack/srtrack_tiny_synthetic-rgbt.py'``.
 
     Raises:
-        FileNotFoundError: There is no such config; for one of ours the message names similar ones.
+        FileNotFoundError: The config does not exist; for ``'srtrack::'`` the message lists the
+            configs of that folder.
     """
     path = str(path)
     if not path.startswith(_PREFIX):
@@ -41,17 +41,20 @@ def find_config(path: str | Path) -> str:
 
 
 def read_config(config: str | Path | Config) -> Config:
-    """A config from what :func:`find_config` takes; one that is loaded already as it is.
+    """Read a config of a tracker; return one that is loaded already unchanged.
+
+    Args:
+        config: A config, or a path as :func:`find_config` takes it.
 
     Raises:
-        FileNotFoundError: There is no such config.
-        ValueError: The file is not Python, or no config of a tracker.
+        FileNotFoundError: The config does not exist.
+        ValueError: The file cannot be read, or is not a config of a tracker.
     """
     if isinstance(config, Config):
         return config
     path = find_config(config)
     if Path(path).suffix not in _SUFFIXES:
-        raise ValueError(f'{path} is no config: its name has to end in {", ".join(_SUFFIXES)}')
+        raise ValueError(f'{path} is no config: its name must end in {", ".join(_SUFFIXES)}')
     try:
         content = Config.fromfile(path)
     except SyntaxError as error:
@@ -60,7 +63,7 @@ def read_config(config: str | Path | Config) -> Config:
         ) from None
     except RecursionError:
         raise ValueError(f'{path}, or a file that it inherits, inherits itself by _base_') from None
-    except (Exception, SystemExit) as error:  # whatever the statements in it do
+    except (Exception, SystemExit) as error:  # a config runs arbitrary statements
         raise ValueError(
             f'{path} cannot be read, or a file of its _base_: {type(error).__name__}: {error}'
             f'{_line(error)}'
@@ -71,7 +74,7 @@ def read_config(config: str | Path | Config) -> Config:
 
 
 def _line(error: BaseException) -> str:
-    """Where in a config an error comes from, if it does: MMEngine runs the files one by one."""
+    """Line of the config in which an error occurred, as ' (line N)', or ''."""
     places = [
         f' (line {frame.lineno})'
         for frame in traceback.extract_tb(error.__traceback__)
@@ -81,7 +84,7 @@ def _line(error: BaseException) -> str:
 
 
 def config_root() -> Path:
-    """The folder ``configs`` of the checkout, or of the installed package (``srtrack/.mim``)."""
+    """Folder ``configs`` of the checkout, or of the installed package (``srtrack/.mim``)."""
     package = Path(srtrack.__file__).parent
     checkout = package.parent / 'configs'
     return checkout if (checkout / '_base_').is_dir() else package / '.mim/configs'

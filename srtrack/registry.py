@@ -1,7 +1,7 @@
 """Registries of scope ``srtrack``: children of MMEngine's root registries.
 
-A component registered here is found by its bare name inside srtrack's configs and as
-``srtrack.<Name>`` from any other OpenMMLab project.
+srtrack's configs use the bare name of a component registered here; other OpenMMLab projects use
+``srtrack.<Name>``.
 """
 
 from mmengine import registry as mmengine_registry
@@ -9,7 +9,7 @@ from mmengine.registry import Registry
 
 
 def _child(root: str, location: str = '') -> Registry:
-    """Our registry below MMEngine's ``root``; its components are imported on first use."""
+    """A registry below MMEngine's ``root`` that imports its components on first use."""
     parent = getattr(mmengine_registry, root)
     locations = [f'srtrack.{location}'] if location else []
     return Registry(parent.name, parent=parent, scope='srtrack', locations=locations)
@@ -27,8 +27,7 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS', 'engine')
 RUNNERS = _child('RUNNERS', 'engine')
 STRATEGIES = _child('STRATEGIES', 'engine')
 
-# Nothing of ours lives in these. They exist because MMEngine warns of each registry that a scope
-# lacks when a config of that scope is built.
+# These stay empty. Without them MMEngine warns about each registry that the scope lacks.
 for _name in (
     'EVALUATOR',
     'FUNCTIONS',
@@ -45,5 +44,5 @@ for _name in (
 ):
     _child(_name)
 
-#: Estimators of prior sensitivity (Eq. 5 to 8) exist in no other project: a root of our own.
+#: Estimators of prior sensitivity (Eq. 5 to 8); MMEngine has no such registry.
 ESTIMATORS = Registry('prior estimator', scope='srtrack', locations=['srtrack.engine'])

@@ -1,1 +1,1 @@
-"""Measure a tracker: size and speed, training memory, gradients, and whole experiments."""
+"""Measure a tracker: size, speed, training memory, gradients, and results of whole experiments."""

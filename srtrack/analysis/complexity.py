@@ -22,10 +22,10 @@ class Flops(NamedTuple):
     """Floating-point operations of a forward pass, 2 for each multiply-accumulate.
 
     Attributes:
-        layers (int): Of Linear and Conv layers alone: what ``thop`` counts but for the norms, and
-            the paper gives. In SUTrack's public code ``thop`` sees no projections to queries, keys
+        layers (int): Linear and Conv layers only. The paper's numbers, from ``thop``, count these
+            and the norms; in SUTrack's public code ``thop`` misses the projections to queries, keys
             and values, see docs/reproduce.md.
-        total (int): Of all matrix products and convolutions, those of attention included.
+        total (int): All matrix products and convolutions, with attention.
     """
 
     layers: int
@@ -33,14 +33,14 @@ class Flops(NamedTuple):
 
 
 def build_on_meta(config: Config) -> nn.Module:
-    """The model of a config without storage for its weights, in eval mode."""
+    """Build a config's model in eval mode on the ``meta`` device, without storage for weights."""
     init_default_scope(config.get('default_scope', 'srtrack'))
     with torch.device('meta'):
         return MODELS.build(config.model).eval()
 
 
 def network_inputs(model: nn.Module, batch_size: int = 1) -> dict[str, torch.Tensor]:
-    """Random pictures of the network's sizes on its device, for ``model(inputs, mode='tensor')``."""
+    """Random images of the network's sizes on its device, for ``model(inputs, mode='tensor')``."""
     network, like = model.backbone, next(model.parameters())
     channels, templates = network.in_channels, model.num_templates
 
@@ -56,11 +56,11 @@ def network_inputs(model: nn.Module, batch_size: int = 1) -> dict[str, torch.Ten
 
 @torch.no_grad()
 def count_flops(model: nn.Module) -> Flops:
-    """Floating-point operations of one frame, of a model of :func:`build_on_meta`.
+    """Count the floating-point operations of one frame, for a model of :func:`build_on_meta`.
 
     Raises:
-        ValueError: The model is not on the ``meta`` device, where nothing is computed and no kernel
-            that the count does not know is used.
+        ValueError: The model is not on the ``meta`` device. Elsewhere PyTorch may use kernels that
+            the counter does not know.
     """
     if next(model.parameters()).device.type != 'meta':
         raise ValueError('count_flops takes a model on the meta device, see build_on_meta')
@@ -80,9 +80,10 @@ def count_flops(model: nn.Module) -> Flops:
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Numbers of parameters: ``all``, ``trainable``, and ``layers`` without embeddings and tokens.
+    """Count parameters: ``all``, ``trainable`` and ``layers``.
 
-    ``layers`` is what ``thop`` counts: parameters of Linear, Conv and normalisation layers.
+    ``layers`` counts Linear, Conv and normalisation layers, as ``thop`` does; embeddings and tokens
+    are left out.
     """
     kinds = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.BatchNorm2d)
     layers = (module for module in model.modules() if isinstance(module, kinds))
@@ -99,22 +100,22 @@ def seconds_per_frame(
     boxes: Sequence[np.ndarray],
     steps: int,
 ) -> float:
-    """Time of a tracker's step, from full frames in memory to boxes, divided by the batch size.
+    """Time a tracker's step, from full frames in memory to boxes, divided by the batch size.
 
     Args:
         model (nn.Module): A tracker.
         frames: For each of B sequences its frames (H, W, C) uint8, in order; repeated as needed.
-        boxes: The box (x, y, w, h) in the first frame of each.
-        steps (int): Timed steps of all B sequences together.
+        boxes: For each sequence the box (x, y, w, h) in its first frame, in pixels.
+        steps (int): Number of timed steps; a step tracks a frame of each sequence.
 
     Returns:
-        float: Median over the steps, in seconds.
+        float: Median seconds per frame.
     """
     states = [model.initialize(each[0], box) for each, box in zip(frames, boxes)]
     times = []
     for step in range(steps):
         batch = [each[1 + step % (len(each) - 1)] for each in frames]
         start = time.perf_counter()
-        model.track(states, batch)  # returns numbers: the device has finished
+        model.track(states, batch)  # returns numbers, so the device has finished
         times.append(time.perf_counter() - start)
     return statistics.median(times) / len(states)

@@ -1,4 +1,4 @@
-"""Training and testing from Python, as the comparisons under ``tools/`` do it many times in a row."""
+"""Training and testing from Python, for tools that compare many runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from srtrack.registry import DATASETS
 
 
 def train(config: Config, title: str, resume: bool = False) -> Path:
-    """Train without validation, and return the last checkpoint.
+    """Train without validation and return the path of the last checkpoint.
 
     Args:
-        config (Config): Of an epoch-based run.
-        title (str): What the lines that show progress begin with.
-        resume (bool): Go on from the newest checkpoint in the work dir, if there is one.
+        config (Config): Config of an epoch-based run.
+        title (str): Start of each progress line.
+        resume (bool): Resume from the newest checkpoint in the work dir, if there is one.
     """
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     newest = latest_whole_checkpoint(config.work_dir) if resume else None
@@ -38,13 +38,13 @@ def score(config: Config, checkpoint: str | Path, out: str | Path, title: str) -
     """Run a tracker on the test set of its config and score it with the config's protocol.
 
     Args:
-        config (Config): Of the tracker.
-        checkpoint (str | Path): Its weights.
+        config (Config): The tracker's config.
+        checkpoint (str | Path): The tracker's weights.
         out (str | Path): Result files go to ``out/<name of the data set>``.
-        title (str): What the lines that show progress begin with.
+        title (str): Start of each progress line.
 
     Returns:
-        dict[str, float]: Measures in [0, 1] by name, on every rank.
+        dict[str, float]: Measures in [0, 1] by name, in every process.
     """
     config.load_from, config.resume = str(checkpoint), False
     config.test_evaluator.out_dir = str(out)
@@ -58,11 +58,11 @@ def evaluate(
     """Run a tracker on the sequences of ``source`` and score it with the protocol *ope*.
 
     Args:
-        config (Config): Of the tracker, with a ``test_dataloader`` of frames.
-        checkpoint (str | Path): Its weights.
-        source (dict): Config of a data set of sequences that takes the place of the config's own.
+        config (Config): The tracker's config, with a ``test_dataloader`` of frames.
+        checkpoint (str | Path): The tracker's weights.
+        source (dict): Config of a data set of sequences, which replaces the test set.
         out (str | Path): Result files go to ``out/<name of the data set>``.
-        title (str): What the lines that show progress begin with.
+        title (str): Start of each progress line.
     """
     config.test_dataloader.dataset.source = source
     score(config, checkpoint, out, title)
@@ -74,8 +74,8 @@ def evaluate(
 
 
 def _build_runner(config: Config, title: str) -> Runner:
-    """A runner that logs to its work dir and prints progress lines only."""
-    # MMEngine's console handler keeps the stream that is standard output when it is made.
+    """Build a runner that logs to its work dir and prints progress lines only."""
+    # MMEngine's console handler keeps the standard output of the moment it is made.
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(config)
     runner.register_hook(_ProgressLines(title))
@@ -83,7 +83,7 @@ def _build_runner(config: Config, title: str) -> Runner:
 
 
 class _ProgressLines(Hook):
-    """Prints a line for each tenth of a training run or test."""
+    """Prints a line after each tenth of a training run or test."""
 
     priority = 'VERY_LOW'
 

@@ -1,4 +1,4 @@
-"""Gradients of one batch of training data, as the next update would see them."""
+"""Gradients of one training batch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 def training_gradients(config: Config, model: nn.Module, seed: int = 0) -> dict[str, Tensor]:
-    """Gradient of the training loss by name of each trainable parameter, on the first batch.
+    """Compute the gradient of the training loss on the first batch, by parameter name.
 
     Args:
         config (Config): Its ``train_dataloader`` gives the batch.
-        model (nn.Module): Is put in training mode; its gradients are replaced.
-        seed (int): Of the batch, and of stochastic depth.
+        model (nn.Module): The model; it is put in training mode, and its gradients are replaced.
+        seed (int): Seed of the batch and of stochastic depth.
     """
     loader = Runner.build_dataloader(copy.deepcopy(config.train_dataloader), seed=seed)
     batch = next(iter(loader))

@@ -1,4 +1,4 @@
-"""What a training step holds in memory, found without computing anything."""
+"""Memory of a training step, found without computing it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _FLOAT32 = 4
 
 
 class TrainingMemory(NamedTuple):
-    """Bytes of one process that trains without sharding, in float32 with bfloat16 autocast.
+    """Bytes in one process that trains without sharding, in float32 with bfloat16 autocast.
 
     Attributes:
         parameters (int): All parameters.
-        trainable (int): Those that are trained; gradients take as much, and so does each of Adam's
-            two moments, and the copy that the scaled step keeps.
-        activations (int): By how much one more sample raises the peak of forward and backward pass.
-        casts (int): What that peak holds beside parameters, gradients and samples: bfloat16 copies
-            of weights, above all.
+        trainable (int): Trainable parameters. Gradients, each of Adam's two moments and the scaled
+            step's copy take the same again.
+        activations (int): Increase of the peak of forward and backward pass per sample.
+        casts (int): Rest of that peak without parameters and gradients: mostly bfloat16 copies of
+            weights.
     """
 
     parameters: int
@@ -37,15 +37,14 @@ class TrainingMemory(NamedTuple):
 
 
 class PeakMemory(TorchDispatchMode):
-    """Counts the bytes of tensors that are made and still alive, inside the context.
+    """Counts the bytes of live tensors that were made inside the context.
 
     Args:
-        existing (Iterable[Tensor]): What was there before, and does not count where it comes back
-            from an operation.
+        existing (Iterable[Tensor]): Tensors not to count when an operation returns them.
 
     Attributes:
         now (int): Bytes alive.
-        peak (int): The most that were alive at a time.
+        peak (int): Highest ``now`` so far.
     """
 
     def __init__(self, existing: Iterable[Tensor] = ()):
@@ -55,7 +54,7 @@ class PeakMemory(TorchDispatchMode):
         self._alive: set[weakref.ref] = set()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        """Call the operation and look at what it returns."""
+        """Call an operation and count what it returns."""
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor) and leaf.untyped_storage() not in self._existing:
@@ -77,10 +76,11 @@ class PeakMemory(TorchDispatchMode):
 
 
 def training_memory(config: Config) -> TrainingMemory:
-    """Memory of a training step of a config's model.
+    """Compute the memory of a training step of a config's model.
 
-    Tensors are fake: of a size, but without content. Attention is PyTorch's fused one, which keeps
-    no matrix of attention. The loss stands for the real one, which adds some maps.
+    Fake tensors, which have a size but no content, take the place of real ones. Attention is
+    PyTorch's fused kernel, which stores no attention matrix. A sum of the output maps stands for
+    the loss, so the maps that the real loss adds are not counted.
     """
     model = build_on_meta(config).train()
     count = count_parameters(model)
@@ -88,7 +88,7 @@ def training_memory(config: Config) -> TrainingMemory:
     with FakeTensorMode(allow_non_fake_inputs=True):
         model.to_empty(device='cpu')
         for parameter in model.parameters():
-            if parameter.requires_grad:  # gradients are counted by themselves
+            if parameter.requires_grad:  # `trainable` counts the gradients
                 parameter.register_post_accumulate_grad_hook(_drop_gradient)
         one, two = (_peak(model, batch_size) for batch_size in (1, 2))
     activations = two - one

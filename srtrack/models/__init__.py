@@ -1,4 +1,4 @@
-"""Backbones, heads, losses and the trackers made of them."""
+"""Backbones, heads, losses and trackers."""
 
 from . import pretrained
 from .backbones import CandidateElimination, DualBranch, FastITPN, OneStreamViT

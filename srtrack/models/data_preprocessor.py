@@ -1,4 +1,4 @@
-"""From packed samples to the network's input."""
+"""Turn packed samples into the network's input."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 from srtrack.registry import MODELS
 
-#: ImageNet's statistics of RGB values in [0, 255], as every ViT tracker here was trained with.
+#: ImageNet's RGB statistics in [0, 255]; every ViT tracker here was trained with them.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
-#: Inputs that are crops of pictures.
+#: Inputs that are image crops.
 PICTURES = ('template', 'search')
 
 
@@ -20,15 +20,16 @@ PICTURES = ('template', 'search')
 class TrackDataPreprocessor(BaseDataPreprocessor):
     """Stacks crops, moves them to the model's device and normalises them.
 
-    The statistics of three channels are repeated for every modality. Pixels become floats of the
-    model's dtype, so a model in float64 sees float64 input.
+    Every modality uses the same three-channel statistics. Pixels become floats of the model's
+    dtype: a float64 model receives float64 input.
 
-    What is no picture among the inputs (``template_box``) is stacked, moved and cast only. Full
-    frames (key ``frame``) stay as they are: the tracker cuts them on the CPU.
+    Inputs other than images (``template_box``) are stacked, moved and cast, not normalised. Full
+    frames (key ``frame``) pass unchanged: the tracker crops them on the CPU.
 
     Args:
         mean (Sequence[float]): Mean of R, G, B in [0, 255].
         std (Sequence[float]): Standard deviation of R, G, B.
+        non_blocking (bool): Copy to the device without waiting.
     """
 
     def __init__(self, mean=IMAGENET_MEAN, std=IMAGENET_STD, non_blocking: bool = True):
@@ -37,7 +38,7 @@ class TrackDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def normalize(self, crops: Tensor) -> Tensor:
-        """Crops (..., C, h, w) uint8, C a multiple of 3, to normalised floats on the device."""
+        """Convert crops (..., C, h, w) uint8, C a multiple of 3, to normalised floats on the device."""
         crops = self._to_device(crops)
         repeats = (1, crops.shape[-3] // self.mean.shape[1], 1, 1)
         return (crops - self.mean.repeat(repeats)) / self.std.repeat(repeats)
@@ -46,7 +47,7 @@ class TrackDataPreprocessor(BaseDataPreprocessor):
         return values.to(self.mean.device, non_blocking=self._non_blocking).to(self.mean.dtype)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Collated ``dict(inputs=dict(name=list of tensors), data_samples=list)`` to batches."""
+        """Batch a collated ``dict(inputs=dict(name=list of tensors), data_samples=list)``."""
         inputs = data['inputs']
         if 'frame' not in inputs:
             stacked = {

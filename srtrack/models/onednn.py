@@ -1,4 +1,4 @@
-"""Matrix products of inference on x86 CPUs by oneDNN."""
+"""Matrix products with oneDNN for inference on x86 CPUs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: PyTorch gives float32 products to MKL, which takes its slow path on CPUs that are not Intel's.
+#: PyTorch computes float32 products with MKL, which is slow on CPUs other than Intel's.
 _AVAILABLE = (
     platform.machine() in ('x86_64', 'AMD64')
     and torch.backends.mkldnn.is_available()
@@ -17,16 +17,16 @@ _AVAILABLE = (
 
 
 class OneDNNLinear(nn.Linear):
-    """A Linear that multiplies with oneDNN when nothing but its result is wanted.
+    """A Linear that multiplies with oneDNN in inference.
 
-    Measured on an AMD EPYC with AVX-512: twice as fast as MKL, one thread. Wherever gradients,
-    transforms of ``torch.func``, tracing, another dtype or another device are in play it is
-    :class:`torch.nn.Linear`. Results differ by rounding; each row is rounded alike whatever the
-    number of rows.
+    It is twice as fast as MKL on one thread of an AMD EPYC with AVX-512. With gradients, autocast,
+    ``torch.func``, compilation, or another dtype or device it computes as
+    :class:`torch.nn.Linear`. Results differ by rounding; the rounding of a row does not depend on
+    the number of rows.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Tensor (..., in_features) to (..., out_features)."""
+        """Map a tensor (..., in_features) to (..., out_features)."""
         plain = (
             torch.compiler.is_compiling()
             or torch.is_grad_enabled()
@@ -44,8 +44,8 @@ class OneDNNLinear(nn.Linear):
 def use_onednn(model: nn.Module) -> None:
     """Turn every Linear of ``model`` into a :class:`OneDNNLinear`, in place.
 
-    Parameters, their names, and what optimizers hold stay as they are. Where PyTorch has no oneDNN,
-    or this is no x86 CPU, nothing changes.
+    Parameters and their names stay, so optimizers keep working. Without oneDNN or an x86 CPU this
+    does nothing.
     """
     if _AVAILABLE:
         for module in model.modules():

@@ -1,4 +1,4 @@
-"""What travels beside the tensors."""
+"""Data structures that accompany tensors."""
 
 from .track_data_sample import TrackDataSample
 

@@ -1,4 +1,4 @@
-"""One-stream backbones, and the dual branch that composes any of them."""
+"""One-stream backbones, and the dual branch built from any of them."""
 
 from .candidate_elimination import CandidateElimination
 from .dual_branch import DualBranch

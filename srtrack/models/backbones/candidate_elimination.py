@@ -13,31 +13,34 @@ from .checkpointing import block_runner
 
 
 def warmup_keep_ratio(keep_ratio: float, epoch: int, start: int, warmup: int) -> float:
-    """Share of the search tokens that are kept in an epoch of training, as OSTrack has it.
+    """Share of search tokens to keep in a training epoch (OSTrack's schedule).
 
-    All of them up to epoch ``start``, then ever fewer, along half a cosine, until ``keep_ratio``
-    ``warmup`` epochs later. Epochs are counted from 1.
+    The share is 1 up to epoch ``start`` and falls along half a cosine to ``keep_ratio`` over the
+    next ``warmup`` epochs. Epochs count from 1.
     """
     progress = min(max((epoch - start) / warmup, 0), 1) if warmup else float(epoch >= start)
     return keep_ratio + (1 - keep_ratio) * (1 + math.cos(math.pi * progress)) / 2
 
 
 class CandidateElimination:
-    """Drops, inside some blocks, the search tokens that the template's centre attends least to.
+    """Drops the search tokens that the template's centre attends to least.
 
-    Between the attention and the MLP of each block in ``locations`` the search tokens are ranked
-    by the attention, averaged over heads, that they receive from the template's central token;
-    the best ``keep_ratio`` of them go on. This is OSTrack with ``ce_template_range='CTR_POINT'``.
+    Between the attention and the MLP of each block in ``locations``, search tokens are ranked by
+    the attention (mean over heads) from the template's central token, and the top ``keep_ratio``
+    of them stay. This is OSTrack with ``ce_template_range='CTR_POINT'``.
 
-    Only the attention of one query is computed for the ranking; the block's own attention keeps
-    using the fused kernel. ``keep_ratio`` may be set at any time, see
-    :class:`srtrack.engine.EliminationWarmupHook`; a block that would drop nothing runs as it is.
+    The ranking computes the attention of one query only; the block's own attention still uses the
+    fused kernel. ``keep_ratio`` may change at any time (see
+    :class:`srtrack.engine.EliminationWarmupHook`). A block that would drop nothing runs unchanged.
 
     Args:
         num_template (int): Template tokens; a square number.
         num_search (int): Search tokens.
         locations (Sequence[int]): Indices of the blocks that eliminate.
-        keep_ratio (float): Share of the remaining search tokens that each of them keeps, in (0, 1].
+        keep_ratio (float): Share of the remaining search tokens that each block keeps, in (0, 1].
+
+    Raises:
+        ValueError: ``keep_ratio`` is out of range.
     """
 
     def __init__(
@@ -62,10 +65,10 @@ class CandidateElimination:
     def __call__(
         self, blocks: nn.ModuleList, tokens: Tensor, run: Callable = block_runner(False)
     ) -> tuple[Tensor, Tensor]:
-        """Run ``blocks`` on tokens (B, N, D); ``run`` is how each is called.
+        """Run ``blocks`` on tokens (B, N, D), calling each through ``run``.
 
-        Returns the remaining tokens (B, N', D) and the positions (B, N' - num_template) in the
-        search region that its search tokens had.
+        Returns the remaining tokens (B, N', D) and the positions (B, N' - num_template) of the
+        remaining search tokens in the search region.
         """
         kept = torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
         for index, block in enumerate(blocks):
@@ -73,9 +76,9 @@ class CandidateElimination:
         return tokens, kept
 
     def run(self, index: int, block, tokens: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Run block ``index`` on tokens (B, N, D) of which the search part has the positions ``kept``.
+        """Run block ``index`` on tokens (B, N, D) whose search tokens stand at positions ``kept``.
 
-        Returns tokens and positions of what remains.
+        Returns the remaining tokens and their positions.
         """
         count = math.ceil(self.keep_ratio * kept.shape[1])
         if index not in self.locations or count == kept.shape[1]:
@@ -91,14 +94,14 @@ class CandidateElimination:
         return tokens, kept.gather(1, best)
 
     def restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
-        """Put the search tokens back where they were; eliminated ones become zeros. (B, N, D)."""
+        """Put the search tokens back in place, with zeros for eliminated ones: (B, N, D)."""
         template, search = tokens.tensor_split([self.num_template], dim=1)
         full = search.new_zeros(search.shape[0], self.num_search, search.shape[-1])
         full = full.scatter(1, kept.unsqueeze(-1).expand_as(search), search)
         return torch.cat([template, full], dim=1)
 
     def _center_attention(self, attn: nn.Module, tokens: Tensor) -> Tensor:
-        """Attention (B, remaining search tokens) that the template's central token pays."""
+        """Attention of the template's central token to the search tokens that remain, (B, N')."""
         query_weight, key_weight, _ = attn.qkv.weight.chunk(3)
         query_bias, key_bias, _ = attn.qkv.bias.chunk(3)
         heads = (attn.num_heads, attn.head_dim)

@@ -1,4 +1,4 @@
-"""Activation checkpointing: time for memory."""
+"""Activation checkpointing: less memory for more time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch.utils.checkpoint import checkpoint
 
 
 def block_runner(with_cp: bool) -> Callable[..., Any]:
-    """How to call a block: ``run(block, tokens)``.
+    """Return a function ``run(block, *inputs)`` that calls a block.
 
-    With ``with_cp`` only the block's input is kept for the backward pass, which calls the block
-    again, with the same random numbers (Chen et al., "Training deep nets with sublinear memory
-    cost", 2016). The gradients are the same.
+    With ``with_cp`` it keeps only the block's inputs; the backward pass calls the block again with
+    the same random numbers (Chen et al., "Training deep nets with sublinear memory cost", 2016).
+    Gradients are the same.
     """
-    return _again_in_backward if with_cp else _once
+    return _checkpointed if with_cp else _plain
 
 
-def _once(block: Callable, *inputs):
+def _plain(block: Callable, *inputs):
     return block(*inputs)
 
 
-def _again_in_backward(block: Callable, *inputs):
+def _checkpointed(block: Callable, *inputs):
     return checkpoint(block, *inputs, use_reentrant=False)

@@ -1,4 +1,4 @@
-"""Two copies of a pre-trained one-stream backbone that share fusion blocks (the paper, Fig. 2)."""
+"""Two copies of a pre-trained one-stream backbone, joined by fusion blocks (the paper, Fig. 2)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ class DualBranch(BaseModule):
     """One branch per modality, joined by copies of some pre-trained blocks.
 
     After block ``i`` of *both* branches, for each ``i`` in ``fusion_indices``, the tokens of both
-    modalities are concatenated and pass one more block, which starts as a copy of the pre-trained
-    block ``i``; each half then goes back to its branch. The output is the mean of the two branches'
+    modalities are concatenated and pass a fusion block, which starts as a copy of the pre-trained
+    block ``i``. Each half then returns to its branch. The output is the mean of the two branches'
     normalised search features.
 
     A checkpoint of the one-stream backbone loads by one rule: ``K`` becomes ``rgb.K`` and
-    ``aux.K``, and ``blocks.i.*`` also ``fusion.i.*``. See :meth:`source_name` for the way back.
+    ``aux.K``, and ``blocks.i.*`` also ``fusion.i.*``. :meth:`source_name` is the inverse.
 
     Args:
         branch (dict): Config of any one-stream backbone (see :class:`OneStreamViT`).
-        fusion_indices (Sequence[int]): Blocks of the branch that fusion blocks follow.
-        with_cp (bool): Checkpoint activations in training (see :class:`OneStreamViT`), of branches
-            and fusion blocks; so does a branch's own ``with_cp``.
+        fusion_indices (Sequence[int]): Blocks of the branch that a fusion block follows.
+        with_cp (bool): Checkpoint activations of branches and fusion blocks in training (see
+            :class:`OneStreamViT`). ``with_cp`` of the branch does the same.
         init_cfg (dict, optional): MMEngine's initialisation config.
+
+    Raises:
+        ValueError: The branch has no block of such an index, or eliminates candidates.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class DualBranch(BaseModule):
                 'DualBranch needs every search token of both branches: '
                 'remove candidate_elimination from the config of the branch'
             )
-        # Copies, not second builds: without a checkpoint, too, everything starts from one model.
+        # Copy instead of building again: both branches start alike even without a checkpoint.
         self.aux = copy.deepcopy(self.rgb)
         self.fusion = nn.ModuleDict(
             {str(i): copy.deepcopy(self.rgb.blocks[i]) for i in sorted(fusion_indices)}
@@ -69,10 +72,10 @@ class DualBranch(BaseModule):
         self._register_load_state_dict_pre_hook(self._expand_one_stream)
 
     def forward(self, template: Tensor, search: Tensor, **context) -> Tensor:
-        """Pictures (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n).
+        """Map images (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n).
 
-        What else the branch's ``embed`` takes (``context``) goes to both branches; with several
-        templates ``template`` is (B, T, 2C, h, h).
+        With several templates, ``template`` is (B, T, 2C, h, h). ``context`` holds further
+        arguments of the branch's ``embed``; both branches receive them.
         """
         split = self.rgb.in_channels
         rgb = self.rgb.embed(template[..., :split, :, :], search[:, :split], **context)
@@ -87,12 +90,12 @@ class DualBranch(BaseModule):
 
     @staticmethod
     def source_name(name: str) -> str:
-        """Name in the one-stream backbone that the parameter ``name`` of this module comes from."""
+        """Name, in the one-stream backbone, of the parameter that ``name`` was copied from."""
         part, _, rest = name.partition('.')
         return f'blocks.{rest}' if part == 'fusion' else rest
 
     def _expand_one_stream(self, state_dict: dict, prefix: str, *_) -> None:
-        """Rewrite a one-stream state dict in place; one that has branches already is left alone."""
+        """Rewrite a one-stream state dict in place; leave one that has branches alone."""
         names = [key[len(prefix) :] for key in state_dict if key.startswith(prefix)]
         if not any(name.startswith('blocks.') for name in names):
             return

@@ -18,7 +18,7 @@ _LayerNorm = partial(nn.LayerNorm, eps=1e-6)
 
 
 class StemBlock(nn.Module):
-    """Mixes the channels of each cell of a map (B, h, w, D): a residual MLP with a norm inside."""
+    """Residual MLP on each cell of a map (B, h, w, D), with a norm inside."""
 
     def __init__(self, dims: int, mlp_ratio: float, drop_path: float):
         super().__init__()
@@ -31,7 +31,7 @@ class StemBlock(nn.Module):
 
 
 class PatchMerge(nn.Module):
-    """Four neighbouring cells to one of twice the width: (B, h, w, D) to (B, h / 2, w / 2, 2 D)."""
+    """Merges 2 x 2 cells into one of twice the width: (B, h, w, D) to (B, h / 2, w / 2, 2 D)."""
 
     def __init__(self, dims: int):
         super().__init__()
@@ -46,41 +46,43 @@ class PatchMerge(nn.Module):
 class FastITPN(BaseModule):
     """Fast-iTPN (Tian et al., 2024) as the encoder of SUTrack (Chen et al., AAAI 2025).
 
-    Patches of 4 x 4 pixels pass a stem that merges them twice, so that a token stands for 16 x 16
-    pixels; then every token attends to every other in each of the ``blocks``. Tokens are ordered
-    [class, search, template 1, ..., template T, text]. To each search token one embedding is added,
-    to each template token a mixture of two by the share of the target in its patch.
+    A stem merges patches of 4 x 4 pixels twice, so a token covers 16 x 16 pixels. In each of the
+    ``blocks`` every token attends to every other. Tokens are ordered [class, search, template 1,
+    ..., template T, text]. Each search token gets one type embedding; each template token gets a
+    mixture of two, weighted by the target's share of its patch.
 
-    It is a one-stream backbone like :class:`OneStreamViT` and offers what that one does. Beyond it:
+    It has the interface of :class:`OneStreamViT`, and differs in three points:
 
-    - Of several templates there is one with the target as it was given, and later ones; see
-      ``template_update`` of :class:`BaseTracker`.
-    - It asks for the target's box in the template (``uses_template_box``).
-    - SUTrack sees RGB and auxiliary picture as one picture of six channels, and a picture without an
-      auxiliary one twice, in training as in testing. So does this class where ``in_channels`` is
-      less than ``patch_channels``: a branch of :class:`DualBranch` sees its modality twice.
+    - It takes T templates: the initial one and later ones, see ``template_update`` of
+      :class:`BaseTracker`.
+    - It takes the target's box in each template (``uses_template_box``).
+    - SUTrack concatenates the RGB and the auxiliary image to six channels, and repeats an image
+      that has no auxiliary one. This class does the same where ``in_channels`` is less than
+      ``patch_channels``: each branch of :class:`DualBranch` sees its modality twice.
 
     Args:
         template_size (int): Side of a template in pixels, a multiple of 16.
         search_size (int): Side of the search region in pixels, a multiple of 16.
-        in_channels (int): Channels of each picture.
+        in_channels (int): Channels of each image.
         patch_channels (int): Channels of the patch embedding, a multiple of ``in_channels``.
         embed_dims (int): Width D of a token.
-        stem_depths (Sequence[int]): Blocks of the stem before its first and its second merge.
+        stem_depths (Sequence[int]): Blocks of the stem before the first and the second merge.
         depth (int): Blocks over all tokens.
-        num_heads (int): Attention heads in a block.
-        mlp_ratio (float): Hidden width of an MLP over its width.
+        num_heads (int): Attention heads per block.
+        mlp_ratio (float): Ratio of an MLP's hidden width to its width.
         drop_path_rate (float): Stochastic depth; grows linearly from 0 over stem and blocks.
         init_values (float): Initial scale of the residual branches of ``blocks``.
-        num_templates (int): Templates T.
-        text_token (bool): Append a token in place of a sentence. SUTrack takes the embedding of the
-            empty sentence where there is none, which its checkpoints bring along; a model without
-            the token leaves it in the file.
-        default_box (Sequence[float]): Box x, y, w, h of a target whose box in the template is not
-            given, as a fraction of the template's side.
-        with_cp (bool): Checkpoint activations in training: stem and blocks are run again in the
-            backward pass instead of keeping what it needs.
+        num_templates (int): Number T of templates.
+        text_token (bool): Append a text token. Without a sentence SUTrack uses the embedding of the
+            empty one, which its checkpoints contain; a model without the token ignores it.
+        default_box (Sequence[float]): Box x, y, w, h to assume where the target's box in the
+            template is not given, as fractions of the template's side.
+        with_cp (bool): Checkpoint activations in training: the backward pass runs stem and blocks
+            again instead of storing their intermediate results.
         init_cfg (dict, optional): MMEngine's initialisation config.
+
+    Raises:
+        ValueError: A size is not a multiple of 16, or ``patch_channels`` not of ``in_channels``.
     """
 
     patch_size = 16
@@ -183,22 +185,21 @@ class FastITPN(BaseModule):
         template_box: Tensor | None = None,
         text: Tensor | None = None,
     ) -> Tensor:
-        """Pictures to tokens (B, N, D).
+        """Embed images as tokens (B, N, D).
 
         Args:
-            template (Tensor): (B, T, C, h, h), or (B, C, h, h) for a template that is to stand for
-                all T.
+            template (Tensor): (B, T, C, h, h), or (B, C, h, h) to use one template T times.
             search (Tensor): (B, C, H, H).
-            template_box (Tensor, optional): (B, T, 4) or (B, 4), x, y, w, h of the target in its
+            template_box (Tensor, optional): (B, T, 4) or (B, 4), x, y, w, h of the target in each
                 template, in units of the distance between the template's first and last pixel.
                 Default: ``default_box``.
             text (Tensor, optional): (B, 1, D) embedding of a sentence. Default: ``text_token``, if
-                there is one.
+                the model has one.
 
         Raises:
             ValueError: The number of templates is neither 1 nor T.
         """
-        batch = search.shape[0]  # len() would be a constant to torch.export
+        batch = search.shape[0]  # torch.export would take len() for a constant
         templates = template if template.dim() == 5 else template.unsqueeze(1)
         given = templates.shape[1]
         if given not in (1, self.num_templates):
@@ -221,7 +222,7 @@ class FastITPN(BaseModule):
         return torch.cat(parts, dim=1)
 
     def _cells(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, C, s, s) to tokens (B, (s / 16)^2, D) of the stem."""
+        """Map images (B, C, s, s) to the stem's tokens (B, (s / 16)^2, D)."""
         pictures = pictures.repeat(1, self.patch_channels // pictures.shape[1], 1, 1)
         cells = self.patch_embed(pictures).permute(0, 2, 3, 1)
         run = block_runner(self.with_cp and self.training)
@@ -230,12 +231,12 @@ class FastITPN(BaseModule):
         return cells.flatten(1, 2)
 
     def _target_embedding(self, boxes: Tensor) -> Tensor:
-        """Boxes (B, T, 4) to (B, T, h^2, D): fore- and background by the target's share."""
+        """Type embeddings (B, T, h^2, D) of template tokens, given the boxes (B, T, 4)."""
         share = self._target_share(boxes).unsqueeze(-1)
         return share * self.template_foreground_token + (1 - share) * self.template_background_token
 
     def _target_share(self, boxes: Tensor) -> Tensor:
-        """Share in [0, 1] of the pixels in each patch that lie in the box, (B, T, h^2)."""
+        """Share of each patch's pixels inside the box, in [0, 1], (B, T, h^2)."""
         corner, size = (boxes * self.template_size).unsqueeze(-1).tensor_split(2, dim=-2)
         pixel = torch.arange(self.template_size, device=boxes.device)
         inside = (pixel >= corner) & (pixel < corner + size)
@@ -244,12 +245,12 @@ class FastITPN(BaseModule):
         return (rows.unsqueeze(-1) * columns.unsqueeze(-2)).flatten(-2)
 
     def search_tokens(self, tokens: Tensor) -> Tensor:
-        """The search part of tokens (B, N, D) as a map (B, D, n, n)."""
+        """Return the search tokens among tokens (B, N, D) as a map (B, D, n, n)."""
         tokens = tokens[:, 1 : 1 + self.num_search]
         return tokens.transpose(1, 2).unflatten(2, (self.search_grid, self.search_grid))
 
     def forward(self, template: Tensor, search: Tensor, **context) -> Tensor:
-        """Pictures, and what else :meth:`embed` takes, to the map of search features (B, D, n, n)."""
+        """Map images, and further arguments of :meth:`embed`, to search features (B, D, n, n)."""
         tokens = self.embed(template, search, **context)
         run = block_runner(self.with_cp and self.training)
         for block in self.blocks:

@@ -20,31 +20,33 @@ from .checkpointing import block_runner
 class OneStreamViT(BaseModule):
     """A Vision Transformer in which template and search tokens attend to each other in every block.
 
-    Tokens are ordered [template, search]. Parameter names are those of OSTrack (Ye et al.,
-    "Joint feature learning and relation modeling for tracking", ECCV 2022), so that its
-    checkpoints fit by name.
+    Tokens are ordered [template, search]. Parameters have OSTrack's names (Ye et al., "Joint
+    feature learning and relation modeling for tracking", ECCV 2022), so its checkpoints load.
 
-    Anything that offers ``embed``, ``blocks``, ``norm`` and ``search_tokens`` as this class does is
-    a one-stream backbone and can become a branch of :class:`DualBranch`. What else ``embed`` takes,
-    it takes by keyword; see :class:`FastITPN` for a backbone that asks for more than two pictures.
+    A one-stream backbone needs only ``embed``, ``blocks``, ``norm`` and ``search_tokens`` to become
+    a branch of :class:`DualBranch`. Further arguments of ``embed`` are passed by keyword;
+    :class:`FastITPN` has some.
 
     Args:
         template_size (int): Side of the template in pixels.
         search_size (int): Side of the search region in pixels.
         patch_size (int): Side of a patch in pixels; divides both sizes.
-        in_channels (int): Channels of each picture.
+        in_channels (int): Channels of each image.
         embed_dims (int): Width D of a token.
         depth (int): Number of blocks.
-        num_heads (int): Attention heads in a block.
-        mlp_ratio (float): Hidden width of a block's MLP over D.
+        num_heads (int): Attention heads per block.
+        mlp_ratio (float): Ratio of a block's hidden MLP width to D.
         drop_path_rate (float): Stochastic depth; grows linearly from 0 to this rate over the blocks.
         temporal_embed (bool): Add one more embedding to all template tokens and another to all
             search tokens, as DropTrack does (Wu et al., "DropMAE", CVPR 2023).
-        candidate_elimination (dict, optional): Arguments of :class:`CandidateElimination`. Search
-            tokens that the template attends least to are dropped on the way. Default: all stay.
-        with_cp (bool): Checkpoint activations in training: blocks are run again in the backward pass
-            instead of keeping what it needs.
+        candidate_elimination (dict, optional): Arguments of :class:`CandidateElimination`.
+            Default: keep all search tokens.
+        with_cp (bool): Checkpoint activations in training: the backward pass runs the blocks again
+            instead of storing their intermediate results.
         init_cfg (dict, optional): MMEngine's initialisation config.
+
+    Raises:
+        ValueError: Sizes, heads or ``drop_path_rate`` do not fit.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class OneStreamViT(BaseModule):
                 nn.init.zeros_(module.bias)
 
     def embed(self, template: Tensor, search: Tensor) -> Tensor:
-        """Pictures (B, C, h, h) and (B, C, H, H) to tokens (B, N, D), template tokens first."""
+        """Embed images (B, C, h, h) and (B, C, H, H) as tokens (B, N, D), template tokens first."""
         z = self.patch_embed(template) + self.pos_embed_z
         x = self.patch_embed(search) + self.pos_embed_x
         if self.temporal_embed:
@@ -124,12 +126,12 @@ class OneStreamViT(BaseModule):
         return torch.cat([z, x], dim=1)
 
     def search_tokens(self, tokens: Tensor) -> Tensor:
-        """The search part of tokens (B, N, D) as a map (B, D, n, n)."""
+        """Return the search tokens among tokens (B, N, D) as a map (B, D, n, n)."""
         tokens = tokens[:, -self.num_search :]
         return tokens.transpose(1, 2).unflatten(2, (self.search_grid, self.search_grid))
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        """Pictures (B, C, h, h) and (B, C, H, H) to the map of search features (B, D, n, n)."""
+        """Map images (B, C, h, h) and (B, C, H, H) to search features (B, D, n, n)."""
         tokens = self.embed(template, search)
         run = block_runner(self.with_cp and self.training)
         if self.elimination is None:

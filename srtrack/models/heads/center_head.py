@@ -1,4 +1,4 @@
-"""The centre head of OSTrack: where the target's centre is, how large it is, and the sub-cell rest."""
+"""The centre head of OSTrack: score, size and offset maps."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from srtrack.registry import MODELS
 
 
 def hann_window(size: int, device=None, dtype=torch.float32) -> Tensor:
-    """Separable Hann window (size, size) that is positive everywhere: period size + 1, centred."""
+    """Separable Hann window (size, size) of period size + 1: centred and positive everywhere."""
     phase = torch.arange(1, size + 1, dtype=torch.float64) * (2 * math.pi / (size + 1))
     window = 0.5 * (1 - phase.cos())
     return torch.outer(window, window).to(device=device, dtype=dtype)
 
 
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
-    # The convolution's bias is redundant before BatchNorm; OSTrack's checkpoints have it.
+    # BatchNorm makes the bias redundant, but OSTrack's checkpoints have it.
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=True)
     bn = nn.BatchNorm2d(out_channels)
     return nn.Sequential(OrderedDict(conv=conv, bn=bn, relu=nn.ReLU(inplace=True)))
 
 
 def _tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
-    """Four 3 x 3 convolutions that halve the width each time after the first, then a 1 x 1."""
+    """Four 3 x 3 convolutions, each after the first half as wide, then a 1 x 1 convolution."""
     widths = [in_channels] + [channels // 2**i for i in range(4)]
     layers = [_conv_bn_relu(*pair) for pair in zip(widths, widths[1:])]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], out_channels, 1))
@@ -36,13 +36,13 @@ def _tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
 
 @MODELS.register_module()
 class CenterHead(BaseModule):
-    """Score, size and offset maps from search features, and the box that they stand for.
+    """Predicts score, size and offset maps from search features, and decodes them to a box.
 
     Args:
         in_channels (int): Width D of the features.
         channels (int): Width of the first convolution of each tower.
-        loss (dict, optional): Config of the loss, which is called as
-            ``loss(score_map, boxes, targets)``. Default: :class:`TrackingLoss`.
+        loss (dict, optional): Config of a loss ``loss(score_map, boxes, targets)``. Default:
+            :class:`TrackingLoss`.
         init_cfg (dict, optional): MMEngine's initialisation config.
     """
 
@@ -60,11 +60,11 @@ class CenterHead(BaseModule):
         self.loss_module = MODELS.build(loss) if loss else TrackingLoss()
 
     def forward(self, feature: Tensor) -> dict[str, Tensor]:
-        """Features (B, D, n, n) to ``score_map`` (B, 1, n, n) and ``size_map``, ``offset_map``
-        (B, 2, n, n).
+        """Map features (B, D, n, n) to a dict of maps.
 
-        Scores and sizes (w, h as fractions of the search region) lie in [1e-4, 1 - 1e-4];
-        offsets (x, y) are in cells and unbounded.
+        ``score_map`` is (B, 1, n, n); ``size_map`` and ``offset_map`` are (B, 2, n, n). Scores and
+        sizes (w, h as fractions of the search region) lie in [1e-4, 1 - 1e-4]; offsets (x, y) are
+        in cells and unbounded.
         """
         return dict(
             score_map=self.score(feature).sigmoid().clamp(1e-4, 1 - 1e-4),
@@ -74,16 +74,16 @@ class CenterHead(BaseModule):
 
     @staticmethod
     def decode(maps: dict[str, Tensor], window: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The best cell's box.
+        """Decode the box of the best cell.
 
         Args:
             maps (dict): Output of :meth:`forward`.
-            window (Tensor, optional): (n, n) weights of the score map, such as
-                :func:`hann_window`; they favour small motion.
+            window (Tensor, optional): Weights (n, n) of the score map that favour small motion,
+                such as :func:`hann_window`.
 
         Returns:
             tuple[Tensor, Tensor]: Boxes (B, 4) cx, cy, w, h as fractions of the search region, and
-            the (weighted) scores (B,) of their cells.
+            the weighted scores (B,) of their cells.
         """
         response = maps['score_map'] if window is None else maps['score_map'] * window
         grid = response.shape[-1]
@@ -95,10 +95,10 @@ class CenterHead(BaseModule):
         return torch.cat([(corner + offset) / grid, size], dim=1), score
 
     def loss(self, feature: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Losses of features (B, D, n, n) against true boxes (B, 4) x, y, w, h in fractions."""
+        """Losses of features (B, D, n, n), given true boxes (B, 4) x, y, w, h in fractions."""
         return self.loss_by_maps(self(feature), targets)
 
     def loss_by_maps(self, maps: dict[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
-        """Losses of the output of :meth:`forward` against true boxes, see :meth:`loss`."""
+        """Losses of maps from :meth:`forward`, given true boxes (B, 4) x, y, w, h in fractions."""
         boxes, _ = self.decode(maps)
         return self.loss_module(maps['score_map'], boxes, targets)

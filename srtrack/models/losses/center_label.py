@@ -1,4 +1,4 @@
-"""Gaussian label of the target's centre."""
+"""Gaussian labels of target centres."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 def gaussian_radius(size: Tensor, min_overlap: float = 0.7) -> Tensor:
     """Radius within which a shifted box keeps an overlap of about ``min_overlap``.
 
-    The three cases and their formulas are CornerNet's (Law and Deng, ECCV 2018), in the form that
-    OSTrack was trained with (the root's denominator is 2, not 2a).
+    The three cases are CornerNet's (Law and Deng, ECCV 2018), in the form that OSTrack was trained
+    with: the root's denominator is 2, not 2a.
 
     Args:
         size (Tensor): (B, 2) width and height in cells.
@@ -34,11 +34,11 @@ def gaussian_radius(size: Tensor, min_overlap: float = 0.7) -> Tensor:
 
 
 def center_heatmap(boxes: Tensor, grid: int) -> Tensor:
-    """A Gaussian of peak 1 at the cell of each box's centre.
+    """Draw a Gaussian of peak 1 at the cell of each box's centre.
 
-    The standard deviation is a sixth of the diameter 2r + 1, and the Gaussian is cut to the
-    square of that side. A centre on the right or bottom border rounds off the grid: its map is
-    all zeros, as in OSTrack.
+    The standard deviation is a sixth of the diameter 2r + 1; outside the square of that side the
+    map is 0. A centre on the right or bottom border rounds to a cell off the grid and gives a map
+    of zeros, as in OSTrack.
 
     Args:
         boxes (Tensor): (B, 4) x, y, w, h as fractions of the search region's side.

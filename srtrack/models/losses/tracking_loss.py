@@ -14,14 +14,14 @@ from .center_label import center_heatmap
 def weighted_focal_loss(
     prediction: Tensor, target: Tensor, alpha: float = 2.0, beta: float = 4.0
 ) -> Tensor:
-    """Focal loss against a Gaussian label (Law and Deng, "CornerNet", ECCV 2018, Eq. 1).
+    """Focal loss with a Gaussian label (Law and Deng, "CornerNet", ECCV 2018, Eq. 1).
 
     Args:
         prediction (Tensor): Scores in (0, 1), any shape.
         target (Tensor): Labels in [0, 1] of that shape; exactly 1 at the centres.
 
     Returns:
-        Tensor: Sum over all cells divided by the number of centres (or by 1 without any).
+        Tensor: Sum over all cells divided by the number of centres, or by 1 without any.
     """
     prediction = prediction.clamp(min=1e-12)
     positive = target.eq(1)
@@ -70,7 +70,7 @@ class TrackingLoss(nn.Module):
         self.l1_weight = l1_weight
 
     def forward(self, score_map: Tensor, boxes: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Losses of a batch.
+        """Compute the losses of a batch.
 
         Args:
             score_map (Tensor): (B, 1, n, n) in (0, 1).

@@ -1,4 +1,4 @@
-"""Parameter-efficient peers (Table VIII): pre-trained trackers that learn by added parameters."""
+"""Parameter-efficient peers (Table VIII): pre-trained trackers with added, trained parameters."""
 
 from .sdstrack import SDSTrack
 from .tracker import PEFTTracker, SelfDistillationTracker

@@ -1,4 +1,4 @@
-"""A pre-trained one-stream Vision Transformer and what a PEFT method adds to it."""
+"""A pre-trained one-stream Vision Transformer that a PEFT method extends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from srtrack.models.backbones import OneStreamViT
 
 
 def init_linear(module: nn.Module) -> None:
-    """Initialise the linear layers in ``module`` as the pre-trained transformer's were."""
+    """Initialise the linear layers in ``module`` as in the pre-trained transformer."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02)
@@ -18,13 +18,14 @@ def init_linear(module: nn.Module) -> None:
 
 
 class AdaptedViT(OneStreamViT):
-    """:class:`OneStreamViT` on RGB and auxiliary picture, with parameters that it was not born with.
+    """:class:`OneStreamViT` for an RGB and an auxiliary image, with added parameters.
 
-    What the pre-trained backbone has keeps its names, so that a checkpoint of it loads; the added
-    parameters then stay as they were initialised. A checkpoint that has some of them must have all.
+    Pre-trained parameters keep their names. A checkpoint of the pre-trained backbone loads and
+    leaves the added parameters as initialised; a checkpoint with some of them must have all.
 
     Args:
-        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` are those of *each* picture.
+        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` counts the channels of *one*
+            image.
     """
 
     def __init__(self, **vit):
@@ -37,7 +38,7 @@ class AdaptedViT(OneStreamViT):
         self._register_load_state_dict_pre_hook(self._keep_added)
 
     def source_backbone(self) -> OneStreamViT:
-        """The pre-trained backbone in this one, as a copy; without candidate elimination."""
+        """Copy the pre-trained part of the backbone, without candidate elimination."""
         with torch.device('meta'):  # draws no random numbers
             source = OneStreamViT(**self._vit)
         weights = self.state_dict()
@@ -46,7 +47,7 @@ class AdaptedViT(OneStreamViT):
         return source.train(self.training)
 
     def _keep_added(self, state_dict: dict, prefix: str, *_) -> None:
-        """Complete a state dict of the pre-trained backbone by the added parameters as they are."""
+        """Fill a state dict of the pre-trained backbone up with the present added parameters."""
         added = {
             prefix + name: value
             for name, value in self.state_dict().items()
@@ -56,16 +57,16 @@ class AdaptedViT(OneStreamViT):
             state_dict.update(added)
 
     def _split(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB and auxiliary part of pictures (B, 2C, h, h)."""
+        """Split images (B, 2C, h, h) into RGB and auxiliary ones."""
         return pictures.split(self.picture_channels, dim=1)
 
     @staticmethod
     def _patches(embedding: nn.Module, template: Tensor, search: Tensor) -> Tensor:
-        """Patches of both pictures as tokens (B, N, D), without positions."""
+        """Patches of both images as tokens (B, N, D), without position embeddings."""
         return torch.cat([embedding(template), embedding(search)], dim=1)
 
     def _positions(self) -> Tensor:
-        """What :meth:`embed` adds to the patches, (1, N, D)."""
+        """Position embeddings (1, N, D), as :meth:`embed` adds them."""
         z, x = self.pos_embed_z, self.pos_embed_x
         if self.temporal_embed:
             z, x = z + self.temporal_pos_embed_z, x + self.temporal_pos_embed_x
@@ -76,19 +77,19 @@ class AdaptedViT(OneStreamViT):
         return torch.arange(self.num_search, device=tokens.device).expand(tokens.shape[0], -1)
 
     def _run(self, index: int, block, tokens: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Block ``index`` on tokens of which the search part has the positions ``kept``."""
+        """Run block ``index`` on tokens whose search tokens stand at positions ``kept``."""
         if self.elimination is None:
             return block(tokens), kept
         return self.elimination.run(index, block, tokens, kept)
 
     def _restore(self, tokens: Tensor, kept: Tensor) -> Tensor:
-        """All tokens (B, N, D); zeros for those that were dropped."""
+        """All tokens (B, N, D), with zeros for dropped ones."""
         if tokens.shape[1] == self.num_tokens:
             return tokens
         return self.elimination.restore(tokens, kept)
 
     def _remaining(self, tokens: Tensor, kept: Tensor) -> Tensor:
-        """Of all tokens (B, N, D), those that were not dropped."""
+        """The tokens among (B, N, D) that were not dropped."""
         if kept.shape[1] == self.num_search:
             return tokens
         template, search = tokens.tensor_split([self.num_template], dim=1)

@@ -1,4 +1,4 @@
-"""Prompts from the auxiliary modality before the blocks of a pre-trained transformer."""
+"""Prompts from the auxiliary modality for a pre-trained transformer."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .adapted_vit import AdaptedViT
 
 
 class PromptedViT(AdaptedViT):
-    """What ViPT and UnTrack share: a chain of prompts that are added to the RGB tokens.
+    """Base of ViPT and UnTrack: adds a chain of prompts to the RGB tokens.
 
-    Before block ``i`` a prompt block fuses the tokens with the prompts so far; its output is added to
-    the tokens and is the next prompt. The first prompts are the patches of the auxiliary picture.
-    Where tokens were dropped, prompts live on with zeros in their place. A subclass adds
-    ``prompt_blocks``, one for each of ``prompt_norms``, which map normalised tokens and prompts,
-    (B, N, D) both, to new prompts (B, N, D).
+    Before block ``i`` a prompt block fuses the tokens with the previous prompts; its output is
+    added to the tokens and is the next prompt. The first prompts are patches of the auxiliary
+    image. Dropped tokens enter the prompt blocks as zeros. A subclass adds ``prompt_blocks``, one
+    for each of ``prompt_norms``, which map normalised tokens and prompts (B, N, D) to new prompts
+    (B, N, D).
 
     Args:
-        deep (bool): Prompts before every block; else before the first one only.
+        deep (bool): Add prompts before every block, not before the first one only.
         **vit: Arguments of :class:`OneStreamViT`.
     """
 
@@ -29,12 +29,11 @@ class PromptedViT(AdaptedViT):
         )
 
     def _prompt_inputs(self, template: Tensor, search: Tensor, **context):
-        """First prompts (B, N, D), and what is added to all later ones: (B, N, D) or 0."""
+        """First prompts (B, N, D), and the offset of all later ones: (B, N, D) or 0."""
         raise NotImplementedError
 
     def _start(self, template: Tensor, search: Tensor, **context):
-        """Tokens with positions and prompts in them, the prompts, and what :meth:`_prompt_inputs`
-        adds to all later ones."""
+        """Tokens with positions and prompts added, the prompts, and the offset of later ones."""
         (rgb_template, _), (rgb_search, _) = self._split(template), self._split(search)
         tokens = self._patches(self.patch_embed, rgb_template, rgb_search)
         prompts, offset = self._prompt_inputs(template, search, **context)
@@ -43,15 +42,15 @@ class PromptedViT(AdaptedViT):
         return tokens + prompts + self._positions(), prompts, offset
 
     def forward(self, template: Tensor, search: Tensor, **context) -> Tensor:
-        """Pictures (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n).
+        """Map images (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n).
 
-        ``context`` is what else the prompts need, see the subclass.
+        ``context`` holds further inputs of a subclass's prompts.
         """
         tokens, prompts, offset = self._start(template, search, **context)
         kept = self._all_kept(tokens)
         for i, block in enumerate(self.blocks):
             if 0 < i < len(self.prompt_blocks):
-                # Each norm serves twice: for the prompts of its block and for the next one's tokens.
+                # Each norm serves twice: for its own block's prompts and the next block's tokens.
                 normed = self.prompt_norms[i - 1](self._restore(tokens, kept))
                 prompts = self.prompt_blocks[i](normed, self.prompt_norms[i](prompts) + offset)
                 tokens = tokens + self._remaining(prompts, kept)

@@ -14,12 +14,12 @@ from .adapted_vit import AdaptedViT, init_linear
 
 
 class Adapters(nn.Module):
-    """What a modality adds to a shared block: a bottleneck after the attention, one beside the MLP.
+    """Two bottlenecks that a modality adds to a shared block: after the attention, beside the MLP.
 
     Args:
         dims (int): Width D of a token.
         hidden_dims (int): Width of the bottlenecks.
-        mlp_scale (float): Weight of the one beside the MLP.
+        mlp_scale (float): Weight of the bottleneck beside the MLP.
     """
 
     def __init__(self, dims: int, hidden_dims: int, mlp_scale: float):
@@ -31,12 +31,12 @@ class Adapters(nn.Module):
 
 
 class AdaptedBlock:
-    """A shared block with adapters in their places; has the parts of timm's block, and no weights.
+    """A view of a shared block with adapters: the parts of timm's block, without own weights.
 
     Args:
         block (Block): The shared block.
         adapters (Adapters): The adapters.
-        attn (Callable, optional): What stands for the block's attention.
+        attn (Callable, optional): Replaces the block's attention.
     """
 
     def __init__(self, block: Block, adapters: Adapters, attn=None):
@@ -46,11 +46,11 @@ class AdaptedBlock:
         self._mlp, self._adapters = block.mlp, adapters
 
     def ls1(self, attended: Tensor) -> Tensor:
-        """The adapter after the attention, where timm's block scales."""
+        """Apply the adapter after the attention; timm's block scales here."""
         return attended + self._adapters.attn(attended)
 
     def mlp(self, tokens: Tensor) -> Tensor:
-        """The block's MLP and the adapter beside it."""
+        """Add the MLP and the adapter beside it."""
         return self._mlp(tokens) + self._adapters.mlp_scale * self._adapters.mlp(tokens)
 
     def __call__(self, tokens: Tensor) -> Tensor:
@@ -59,20 +59,20 @@ class AdaptedBlock:
 
 
 class CrossModalAttention:
-    """An attention in which the tokens of each modality attend to those of the other only.
+    """Attention in which each modality's tokens attend to the other modality only.
 
     Args:
-        attn (Attention): The attention whose weights are used.
+        attn (Attention): Provides the weights.
     """
 
     def __init__(self, attn: Attention):
         self._attn = attn
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, 2 N, D), N of each modality, to (B, 2 N, D)."""
+        """Attend over tokens (B, 2 N, D), N of each modality."""
         attn = self._attn
         qkv = attn.qkv(tokens).unflatten(-1, (3, attn.num_heads, attn.head_dim))
-        # Each modality becomes a sample of its own, beside the one that it attends to.
+        # Make each modality a sample; flipping the keys pairs it with the other one.
         query, key, value = qkv.unflatten(1, (2, -1)).permute(3, 0, 1, 4, 2, 5)
         key, value = key.flip(1), value.flip(1)
         mixed = F.scaled_dot_product_attention(
@@ -87,22 +87,22 @@ class SDSTrack(AdaptedViT):
     """SDSTrack (Hou et al., "Self-distillation symmetric adapter learning for multi-modal visual
     object tracking", CVPR 2024).
 
-    Both modalities pass the same blocks, the auxiliary one with adapters. After some blocks both pass
-    the block once more, together and with other adapters, where they attend to each other. Their
-    mean is normalised at the end.
+    Both modalities pass the same blocks, the auxiliary one with adapters. The blocks in
+    ``fusion_indices`` then run once more on both modalities, with further adapters and cross-modal
+    attention. The last norm is applied to the mean of both modalities.
 
-    As published the added parameters and the last norm are trained, the latter at a tenth of the
-    learning rate; see :class:`SelfDistillationTracker`.
+    The authors train the added parameters and the last norm, the norm at a tenth of the learning
+    rate; see :class:`SelfDistillationTracker`.
 
     Args:
-        fusion_indices (Sequence[int]): Blocks that both modalities pass together once more.
-        adapter_ratio (float): Width of the adapters' bottlenecks over D.
+        fusion_indices (Sequence[int]): Blocks that run once more on both modalities.
+        adapter_ratio (float): Ratio of the adapters' bottleneck width to D.
         adapter_scale (float): Weight of the adapters beside an MLP.
-        mask_ratio (float): Share of the tokens that are masked in self-distillation.
-        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` are those of each picture.
+        mask_ratio (float): Share of tokens to mask in self-distillation.
+        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` counts the channels of one image.
 
     Raises:
-        ValueError: There is no block of such an index.
+        ValueError: The backbone has no block of such an index.
     """
 
     def __init__(
@@ -128,12 +128,12 @@ class SDSTrack(AdaptedViT):
         self.joint_adapters = nn.ModuleDict({str(i): Adapters(*sizes) for i in fusion_indices})
 
     def _modalities(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches of both modalities, (B, N, D) each, without positions."""
+        """Patches (B, N, D) of each modality, without position embeddings."""
         rgb, aux = zip(self._split(template), self._split(search))
         return self._patches(self.patch_embed, *rgb), self._patches(self.patch_embed_aux, *aux)
 
     def _features(self, rgb: Tensor, aux: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Patches (B, N, D) to the map of features (B, D, n, n) and what each fusion gave."""
+        """Map patches (B, N, D) to features (B, D, n, n) and the output of each fusion."""
         rgb, aux = rgb + self._positions(), aux + self._positions()
         kept_rgb = kept_aux = self._all_kept(rgb)
         fused = []
@@ -150,17 +150,17 @@ class SDSTrack(AdaptedViT):
         return self.search_tokens(self.norm(mean)), fused
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        """Pictures (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n)."""
+        """Map images (B, 2C, h, h) and (B, 2C, H, H), RGB channels first, to features (B, D, n, n)."""
         return self._features(*self._modalities(template, search))[0]
 
     def distill(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures as they are, and with random patches masked.
+        """Compute features of the images and of the same images with random patches masked.
 
-        A patch is never masked in both modalities. Draws random numbers.
+        No patch is masked in both modalities. Draws random numbers.
 
         Returns:
-            tuple: Features (B, D, n, n) of the pictures, those of the masked pictures, and the mean
-            squared distance between what the fusions made of both.
+            tuple: Features (B, D, n, n) of the images, features (B, D, n, n) of the masked images,
+            and the mean squared distance between the fused tokens of both.
         """
         rgb, aux = self._modalities(template, search)
         draws = torch.rand(2, *rgb.shape[:2], 1, device=rgb.device)

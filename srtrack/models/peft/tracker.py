@@ -1,4 +1,4 @@
-"""Trackers whose backbone extends a pre-trained one."""
+"""Trackers with a backbone that extends a pre-trained one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from srtrack.registry import MODELS
 
 @MODELS.register_module()
 class PEFTTracker(BaseTracker):
-    """A tracker with a backbone such as :class:`ViPT`; ``frozen`` tells what is not fine-tuned.
+    """A tracker with a backbone such as :class:`ViPT`; ``frozen`` names what is not fine-tuned.
 
-    Its checkpoint before fine-tuning is that of the pre-trained RGB tracker, which the prior pass
-    finds by the two methods below. What the backbone adds was never pre-trained: it has no prior
-    sensitivity.
+    Fine-tuning starts from a checkpoint of the pre-trained RGB tracker, which :meth:`source_model`
+    rebuilds for the prior pass. Parameters that the backbone adds have no prior sensitivity.
     """
 
     def source_model(self) -> nn.Module:
-        """The pre-trained tracker in this one, as a copy."""
+        """Copy the pre-trained tracker contained in this one."""
         return OneStreamTracker(
             self.backbone.source_backbone(),
             copy.deepcopy(self.head),
@@ -31,13 +30,13 @@ class PEFTTracker(BaseTracker):
         )
 
     def source_name(self, name: str) -> str:
-        """Name in :meth:`source_model` of the parameter ``name``: the same, where it has it."""
+        """Name of the parameter ``name`` in :meth:`source_model`: the same, if it exists there."""
         return name
 
     def train(self, mode: bool = True) -> PEFTTracker:
-        """See :meth:`BaseTracker.train`; stochastic depth acts in frozen blocks, too.
+        """Set training mode as :meth:`BaseTracker.train`, and for stochastic depth everywhere.
 
-        There it regularises what was added to them, as in the peers' own training.
+        Stochastic depth in frozen blocks regularises the added parameters, as in the peers' code.
         """
         super().train(mode)
         for module in self.backbone.modules():
@@ -48,15 +47,15 @@ class PEFTTracker(BaseTracker):
 
 @MODELS.register_module()
 class SelfDistillationTracker(PEFTTracker):
-    """A :class:`PEFTTracker` that also learns from masked pictures, as SDSTrack does.
+    """A :class:`PEFTTracker` that also learns from masked images (SDSTrack's self-distillation).
 
-    In training the loss is ``clean_weight`` times that of the pictures, plus ``masked_weight``
-    times that of the pictures with random patches masked, plus ``distance_weight`` times the mean
-    squared distance between the fused tokens of both. Otherwise it is that of the pictures.
+    The training loss is a weighted sum of the loss on the images, the loss on the images with
+    random patches masked, and the mean squared distance between the fused tokens of both. In eval
+    mode only the loss on the images counts.
 
     Args:
-        clean_weight (float): Weight of the loss of the pictures.
-        masked_weight (float): Weight of the loss of the masked pictures.
+        clean_weight (float): Weight of the loss on the images.
+        masked_weight (float): Weight of the loss on the masked images.
         distance_weight (float): Weight of the distance.
         **kwargs: Arguments of :class:`BaseTracker`.
     """
@@ -75,7 +74,7 @@ class SelfDistillationTracker(PEFTTracker):
         self.distance_weight = distance_weight
 
     def forward(self, inputs: dict, data_samples: list | None = None, mode: str = 'tensor'):
-        """See :meth:`BaseTracker.forward`."""
+        """Run a mode of :meth:`BaseTracker.forward`; ``loss`` in training distills as well."""
         if mode != 'loss' or not self.training:
             return super().forward(inputs, data_samples, mode)
         self._check_inputs(inputs)

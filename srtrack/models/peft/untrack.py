@@ -13,12 +13,12 @@ from srtrack.registry import MODELS
 from .adapted_vit import init_linear
 from .prompted_vit import PromptedViT
 
-#: What UnTrack's public code calls the auxiliary modalities.
+#: Codes of the auxiliary modalities in UnTrack's public code.
 MODALITY_CODES = dict(depth=1, thermal=2, event=3)
 
 
 class LowRankAttention(Attention):
-    """timm's attention and a low-rank linear map beside it (LoRA, Hu et al., 2022)."""
+    """timm's attention plus a low-rank linear map (LoRA, Hu et al., 2022)."""
 
     def __init__(self, dims: int, num_heads: int, rank: int):
         super().__init__(dims, num_heads, qkv_bias=True)
@@ -30,15 +30,15 @@ class LowRankAttention(Attention):
 
 
 class Edges(nn.Module):
-    """How the brightest spots of a picture differ from those a little aside.
+    """Differences between the local maxima of an image and the same maxima shifted.
 
-    The maximum over 7 x 7 pixels (zeros around the picture) is compared with itself 3.5 pixels to
-    the left, right, top and bottom. The public code samples the nearest pixel there, which between
-    two pixels is up to float32's rounding of its sampling grid; the choices are looked up once, so
-    that they depend on neither device nor dtype.
+    The maximum over 7 x 7 pixels (with zero padding) is compared with itself 3.5 pixels to the
+    left, right, top and bottom. The public code samples the nearest pixel there; half-way between
+    two, the float32 rounding of its sampling grid decides. This class looks those choices up once,
+    so they depend on neither device nor dtype.
 
     Args:
-        size (int): Side S of the picture in pixels.
+        size (int): Side S of the image in pixels.
     """
 
     window = 7
@@ -49,7 +49,7 @@ class Edges(nn.Module):
         self.register_buffer('columns', columns, persistent=False)
 
     def _column_aside(self, size: int, sign: int) -> Tensor:
-        """1 + the column that is sampled for each of S columns, 0 outside of the picture."""
+        """1 + the column to sample for each of S columns; 0 outside the image."""
         shift = torch.tensor([[[1, 0, sign * self.window / size], [0, 1, 0]]], dtype=torch.float32)
         grid = F.affine_grid(shift, [1, 1, size, size], align_corners=False)
         columns = torch.arange(1, size + 1, dtype=torch.float32).expand(1, 1, size, size)
@@ -57,22 +57,24 @@ class Edges(nn.Module):
         return sampled[0, 0, 0].long()
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, C, S, S) to differences (B, 4 C, S, S) and their largest magnitude over
-        channels and directions (B, 1, S, S)."""
+        """Map images (B, C, S, S) to differences (B, 4 C, S, S) and edge strengths (B, 1, S, S).
+
+        The strength is the largest magnitude over channels and directions.
+        """
         highest = F.max_pool2d(F.pad(pictures, [self.window // 2] * 4), self.window, stride=1)
         differences = []
         for axis, padding in ((3, (1, 0)), (2, (0, 0, 1, 0))):
             padded = F.pad(highest, padding)
             for columns in self.columns:
                 difference = highest - padded.index_select(axis, columns)
-                # Against the outside there is no edge.
+                # The image border is no edge.
                 differences.append(difference.masked_fill(difference == highest, 0))
         differences = torch.cat(differences, dim=1)
         return differences, differences.abs().amax(dim=1, keepdim=True)
 
 
 class SharedEmbedding(nn.Module):
-    """Brings the patches of any modality, guided by their edges, into one space of low rank.
+    """Embeds patches of any modality, guided by their edges, in a shared low-rank space.
 
     Args:
         dims (int): Width D of a token.
@@ -88,7 +90,7 @@ class SharedEmbedding(nn.Module):
         self.out = nn.Linear(rank, dims)
 
     def forward(self, tokens: Tensor, edges: Tensor, modality: Tensor) -> Tensor:
-        """Tokens and edges (B, N, D), modality (B,) in :data:`MODALITY_CODES`, to (B, N, D)."""
+        """Map tokens and edges (B, N, D) and modality codes (B,) to embeddings (B, N, D)."""
         ranks = []
         for name, code in MODALITY_CODES.items():
             is_this = (modality == code).to(tokens.dtype).view(-1, 1, 1)
@@ -98,10 +100,10 @@ class SharedEmbedding(nn.Module):
 
 
 class TokenExchange(nn.Module):
-    """One stream of a :class:`FusionBlock`: good tokens stay, bad ones are taken from the other.
+    """One stream of a :class:`FusionBlock`: replaces poor tokens by the other stream's.
 
-    The quarter of its tokens that a score ranks highest is kept, the lowest quarter is replaced by
-    the other stream's, and of the rest the sum of both is used.
+    It keeps the quarter of its tokens with the highest scores, replaces the lowest quarter by the
+    other stream's tokens, and sums both streams elsewhere.
     """
 
     def __init__(self, dims: int, rank: int, sizes):
@@ -113,7 +115,7 @@ class TokenExchange(nn.Module):
         self.fuse = nn.Linear(2 * rank, rank)
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
-        """Both streams, (B, N, D), to (B, N, rank)."""
+        """Map both streams (B, N, D) to (B, N, rank)."""
         scores = self.score(own).squeeze(-1).split(self.sizes, dim=1)
         best, worst = (
             torch.cat(masks, dim=1).unsqueeze(-1)
@@ -125,7 +127,7 @@ class TokenExchange(nn.Module):
 
     @staticmethod
     def _extremes(scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Highest and lowest quarter of scores (B, N) as masks with the gradient of the softmax."""
+        """Masks of the highest and lowest quarter of scores (B, N), with the softmax's gradient."""
         soft = scores.softmax(dim=-1)
         straight_through = soft - soft.detach()
         count = scores.shape[1] // 4
@@ -138,13 +140,13 @@ class TokenExchange(nn.Module):
 
 
 class FusionBlock(nn.Module):
-    """Fuses tokens and prompts in a space of low rank.
+    """Fuses tokens and prompts in a low-rank space.
 
     Args:
         dims (int): Width D of tokens and prompts.
         rank (int): Rank of the space.
-        sizes (Sequence[int]): Tokens of the template and of the search region, which are ranked
-            separately.
+        sizes (Sequence[int]): Number of template tokens and of search tokens; each group is ranked
+            by itself.
     """
 
     def __init__(self, dims: int, rank: int, sizes):
@@ -154,7 +156,7 @@ class FusionBlock(nn.Module):
         self.out = nn.Linear(rank, dims)
 
     def forward(self, tokens: Tensor, prompts: Tensor) -> Tensor:
-        """Tokens and prompts, (B, N, D) each, to new prompts (B, N, D)."""
+        """Map tokens and prompts (B, N, D) to new prompts (B, N, D)."""
         return self.out(self.tokens(tokens, prompts) + self.prompts(prompts, tokens))
 
 
@@ -162,20 +164,20 @@ class FusionBlock(nn.Module):
 class UnTrack(PromptedViT):
     """UnTrack (Wu et al., "Single-model and any-modality for video object tracking", CVPR 2024).
 
-    As published the pre-trained tracker is frozen and all parameters with ``prompt`` in their name
-    are trained, on RGB-D, RGB-T and RGB-E together. The low-rank maps beside the attention start as
-    in the public code: not from zero, as in LoRA.
+    The authors freeze the pre-trained tracker and train all parameters with ``prompt`` in their
+    name, on RGB-D, RGB-T and RGB-E together. The low-rank maps of the attention are initialised as
+    in the public code; unlike LoRA's they do not start at zero.
 
     Args:
-        modality (str): Auxiliary modality where the data (``aux_kind`` of a sample) do not tell it:
-            ``'depth'``, ``'thermal'`` or ``'event'``. The public code reads it off a third picture.
+        modality (str): Auxiliary modality of samples without ``aux_kind``: ``'depth'``,
+            ``'thermal'`` or ``'event'``. The public code reads it from a third image.
         attention_rank (int): Rank of the maps beside the attention.
         embedding_rank (int): Rank of :class:`SharedEmbedding`.
         prompt_rank (int): Rank of :class:`FusionBlock`.
-        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` are those of each picture.
+        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` counts the channels of one image.
 
     Raises:
-        ValueError: There is no such modality.
+        ValueError: ``modality`` is unknown.
     """
 
     def __init__(
@@ -197,8 +199,7 @@ class UnTrack(PromptedViT):
         self.template_edges, self.search_edges = Edges(self.template_size), Edges(self.search_size)
         patch_size, channels = self.patch_embed.patch_size[0], self.picture_channels
         self.patch_embed_prompt = PatchEmbed(None, patch_size, channels, dims)
-        # The RGB picture, and twice the differences: the public code means to take those of the RGB
-        # picture once.
+        # The RGB image and twice the auxiliary edges; the public code means to use RGB edges once.
         self.patch_embed_prompt_edges = PatchEmbed(None, patch_size, 9 * channels, dims)
         self.patch_embed_prompt_strength = PatchEmbed(None, patch_size, 1, dims)
         self.prompt_embedding = SharedEmbedding(dims, embedding_rank)
@@ -209,10 +210,10 @@ class UnTrack(PromptedViT):
         init_linear(self.prompt_blocks)
 
     def modality_codes(self, kinds: list[str | None]) -> Tensor:
-        """What the auxiliary pictures of B samples show, None for the default, as codes (B,).
+        """Codes (B,) of the auxiliary modalities of B samples; None means ``modality``.
 
         Raises:
-            ValueError: One is none of :data:`MODALITY_CODES`.
+            ValueError: A kind is not in :data:`MODALITY_CODES`.
         """
         kinds = [kind or self.modality for kind in kinds]
         for kind in kinds:
@@ -227,7 +228,7 @@ class UnTrack(PromptedViT):
     def _prompt_inputs(
         self, template: Tensor, search: Tensor, modality: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """First prompts, and the strength of the edges, which is added to all later ones."""
+        """First prompts, and the edge strength, the offset of all later prompts."""
         if modality is None:
             modality = search.new_full((search.shape[0],), MODALITY_CODES[self.modality])
         rgb, aux = zip(self._split(template), self._split(search))

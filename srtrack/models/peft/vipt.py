@@ -12,13 +12,13 @@ from .prompted_vit import PromptedViT
 
 
 class PromptBlock(nn.Module):
-    """Modality-complementary prompter: two narrow projections, one of them under spatial attention.
+    """Modality-complementary prompter: two narrow projections, one with spatial attention.
 
     Args:
         dims (int): Width D of tokens and prompts.
-        hidden_dims (int): Width that both are projected to.
-        sizes (Sequence[int]): Tokens of the template and of the search region; each of the two is a
-            picture of its own to the attention.
+        hidden_dims (int): Width of the projections.
+        sizes (Sequence[int]): Number of template tokens and of search tokens; the attention treats
+            each group by itself.
     """
 
     def __init__(self, dims: int, hidden_dims: int, sizes):
@@ -32,7 +32,7 @@ class PromptBlock(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, tokens: Tensor, prompts: Tensor) -> Tensor:
-        """Tokens and prompts, (B, N, D) each, to new prompts (B, N, D)."""
+        """Map tokens and prompts (B, N, D) to new prompts (B, N, D)."""
         parts = self.token_proj(tokens).split(self.sizes, dim=1)
         fovea = [(part * self.smooth).softmax(dim=1) * part for part in parts]
         return self.out_proj(torch.cat(fovea, dim=1) + self.prompt_proj(prompts))
@@ -42,13 +42,13 @@ class PromptBlock(nn.Module):
 class ViPT(PromptedViT):
     """ViPT (Zhu et al., "Visual prompt multi-modal tracking", CVPR 2023).
 
-    As published the pre-trained tracker is frozen and all parameters with ``prompt`` in their name
-    are trained.
+    The authors freeze the pre-trained tracker and train all parameters with ``prompt`` in their
+    name.
 
     Args:
-        deep (bool): ViPT-deep; False is ViPT-shaw, with prompts before the first block only.
+        deep (bool): ViPT-deep; False gives ViPT-shaw, with prompts before the first block only.
         prompt_dims (int): Hidden width of the prompt blocks.
-        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` are those of each picture.
+        **vit: Arguments of :class:`OneStreamViT`; ``in_channels`` counts the channels of one image.
     """
 
     def __init__(self, deep: bool = True, prompt_dims: int = 8, **vit):

@@ -1,4 +1,4 @@
-"""Trackers: models with MMEngine's ``loss`` / ``predict`` / ``tensor`` modes."""
+"""Trackers: models with MMEngine's modes ``loss``, ``predict`` and ``tensor``."""
 
 from .base import BaseTracker
 from .one_stream import OneStreamTracker

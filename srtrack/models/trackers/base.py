@@ -1,4 +1,4 @@
-"""What all trackers share: from pictures to boxes, one state per sequence."""
+"""The base of all trackers: images to boxes, with one state per sequence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_TEST_CFG = dict(
     size_momentum=0.0,
     template_update=None,
 )
-#: Which values of a key are allowed; NaN is none of them.
+#: Allowed values by key; NaN is never allowed.
 TEST_CFG_RANGES = dict(
     template_factor=lambda value: 0 < value < math.inf,
     search_factor=lambda value: 0 < value < math.inf,
@@ -39,24 +39,25 @@ TEST_CFG_RANGES = dict(
 
 
 class BaseTracker(BaseModel):
-    """A backbone, a box head, and the classic protocol: template of frame 0, one search a frame.
+    """A backbone and a box head under the classic protocol: first-frame template, one search a frame.
 
     Args:
         backbone (dict | nn.Module): Maps (template, search) to search features; has
-            ``template_size``, ``search_size`` and ``in_channels``. One with ``num_templates`` > 1
-            takes as many templates; one with ``uses_template_box`` takes the target's box in them;
-            one with ``modality_codes`` takes what this makes of the samples' ``aux_kind``.
+            ``template_size``, ``search_size`` and ``in_channels``. It takes several templates if it
+            has ``num_templates`` > 1, the target's box in each if it has ``uses_template_box``, and
+            the result of its ``modality_codes(aux_kinds)`` if it has that method.
         head (dict | nn.Module): See :class:`CenterHead`.
         frozen (Sequence[str]): Regular expressions, matched from the start of parameter names.
-            Parameters that match any of them are not trained, and modules of which all parameters
-            are frozen stay in eval mode (so BatchNorm keeps its statistics).
-        test_cfg (dict, optional): ``template_factor`` and ``search_factor`` (side of the window over
-            sqrt(w h) of the box), ``window`` (weight the score map with a Hann window), ``margin``
-            (pixels of the box that always stay inside the picture), ``size_momentum`` (share of the
-            previous width and height in the new ones, in [0, 1); 0 is OSTrack's protocol, more keeps
-            a weak tracker's search window from running away), ``template_update`` (arguments of
+            Matching parameters are not trained. Modules with frozen parameters only stay in eval
+            mode, so BatchNorm keeps its statistics.
+        test_cfg (dict, optional): ``template_factor`` and ``search_factor`` (ratio of the window's
+            side to sqrt(w h) of the box), ``window`` (weight the score map with a Hann window),
+            ``margin`` (pixels of the box that always stay inside the frame), ``size_momentum``
+            (share of the previous width and height in the new ones, in [0, 1); 0 is OSTrack's
+            protocol, more stops the search window of a weak tracker from growing without limit),
+            ``template_update`` (arguments of
             :class:`~srtrack.models.trackers.templates.TemplateUpdate`, for backbones with several
-            templates; None keeps the first).
+            templates; None keeps the initial template).
         data_preprocessor (dict, optional): Default: :class:`TrackDataPreprocessor`.
         init_cfg (dict, optional): MMEngine's initialisation config.
 
@@ -116,9 +117,9 @@ class BaseTracker(BaseModel):
         return modules
 
     def init_weights(self) -> None:
-        """Initialise as ``init_cfg`` says; a checkpoint there has to fit as one of ``load_from`` does.
+        """Initialise as ``init_cfg`` says; a checkpoint in it must fit, as for ``load_from``.
 
-        MMEngine by itself goes on with a warning, and random weights, where it does not.
+        MMEngine alone would warn about a checkpoint that does not fit and train random weights.
         """
         cfgs = [self.init_cfg] if isinstance(self.init_cfg, dict) else list(self.init_cfg or ())
         whole = [cfg for cfg in cfgs if cfg['type'] == 'Pretrained' and not cfg.get('prefix')]
@@ -136,16 +137,16 @@ class BaseTracker(BaseModel):
         return self
 
     def forward(self, inputs: dict, data_samples: list | None = None, mode: str = 'tensor'):
-        """One of three modes, as MMEngine calls them.
+        """Run one of MMEngine's three modes.
 
         - ``tensor``: ``inputs`` has ``template`` (B, C, h, h) and ``search`` (B, C, H, H), float and
-          normalised, and what else the backbone takes. Returns a dict with ``boxes`` (B, 4) cx,
-          cy, w, h in [0, 1] (no window), ``score_map`` (B, 1, n, n), ``size_map`` and
+          normalised, and further arguments of the backbone. Returns a dict with ``boxes`` (B, 4)
+          cx, cy, w, h in [0, 1] (without Hann window), ``score_map`` (B, 1, n, n), ``size_map`` and
           ``offset_map`` (B, 2, n, n) and ``search_feature`` (B, D, n, n).
         - ``loss``: the same inputs; ``data_samples`` have ``gt_box``. Returns the losses of Eq. 16.
-        - ``predict``: ``inputs['frame']`` is a list of full frames (H, W, C) uint8, one of each of B
-          sequences; see :meth:`predict`. Returns the data samples with ``pred_box``, ``pred_score``
-          and ``pred_time``.
+        - ``predict``: ``inputs['frame']`` is a list of full frames (H, W, C) uint8, one for each of
+          B sequences; see :meth:`predict`. Returns the data samples with ``pred_box``,
+          ``pred_score`` and ``pred_time``.
         """
         if mode == 'predict':
             return self.predict(inputs['frame'], data_samples)
@@ -164,12 +165,12 @@ class BaseTracker(BaseModel):
     def predict(self, frames: list, data_samples: list) -> list:
         """Track one frame of each of several sequences; the model keeps a state per sequence.
 
-        A sample whose meta information has ``init`` starts its sequence from ``gt_box``; frames
-        before that one get a NaN box. The state is dropped after the sequence's last frame.
+        A sample with ``init`` in its meta information starts its sequence from ``gt_box``; earlier
+        frames get a NaN box. The state is dropped after the sequence's last frame.
 
-        ``pred_time`` is the time of a frame in seconds, from the picture in memory to the box, as
-        pytracking measures it. Frames that are tracked together share their time equally: it is
-        that of the batch divided by their number. Frames before the first box have 0.
+        ``pred_time`` is the time of a frame in seconds, from the image in memory to the box, as in
+        pytracking. Frames tracked in one batch share the batch's time equally. Frames before the
+        first box have 0.
         """
         tracked = []
         for frame, sample in zip(frames, data_samples):
@@ -199,10 +200,10 @@ class BaseTracker(BaseModel):
         return data_samples
 
     def initialize(self, frame: np.ndarray, box: np.ndarray) -> TrackState:
-        """State of a target whose box (x, y, w, h in pixels) is known in ``frame`` (H, W, C) uint8.
+        """State of the target at ``box`` (x, y, w, h in pixels) of ``frame`` (H, W, C) uint8.
 
         Raises:
-            ValueError: The frame has not the model's number of channels.
+            ValueError: The frame does not have the model's number of channels.
         """
         self._check_channels(frame)
         box = np.array(box, dtype=np.float64)
@@ -214,20 +215,20 @@ class BaseTracker(BaseModel):
 
     @torch.no_grad()
     def track(self, states: list[TrackState], frames) -> list[float]:
-        """Find each state's target in its frame (H, W, C) uint8; updates the boxes of the states.
+        """Find each state's target in its frame (H, W, C) uint8 and update the states.
 
         Returns the confidence of each, in [0, 1].
 
-        What steps beside a state does not move its box: on CPUs not by a bit where their matrix
-        products round each row alike whatever the number of rows (the MKL and oneDNN of x86-64
-        do), elsewhere, as on GPUs, by the rounding of kernels that are chosen by batch size.
+        A state's box does not depend on the other states in the batch. On x86-64 CPUs it is the
+        same to the bit, because MKL and oneDNN round a row independently of the number of rows. On
+        GPUs and other CPUs, kernels chosen by batch size may round differently.
         """
         size = self.backbone.search_size
         windows = [target_window(state.box, self.test_cfg['search_factor']) for state in states]
         crops = [crop(frame, window, size) for frame, window in zip(frames, windows)]
         feature = self.backbone(**self._templates(states), search=self._normalize(crops))
         if len(states) == 1 and feature.device.type == 'cpu':
-            # PyTorch convolves a batch of one, and another layout, by code that rounds otherwise.
+            # PyTorch's kernels for a batch of one, and for other layouts, round differently.
             feature = feature.repeat(2, 1, 1, 1)
         feature = feature.contiguous(memory_format=torch.channels_last)
         maps = self.head(feature)
@@ -248,7 +249,7 @@ class BaseTracker(BaseModel):
         return scores
 
     def _templates(self, states: list[TrackState]) -> dict[str, Tensor]:
-        """The backbone's arguments that the states remember; one template comes without T."""
+        """The backbone's arguments kept in the states; a single template has no dimension T."""
         inputs = dict(template=torch.stack([state.templates for state in states]).squeeze(1))
         if getattr(self.backbone, 'uses_template_box', False):
             boxes = torch.stack([state.template_boxes for state in states])
@@ -256,15 +257,15 @@ class BaseTracker(BaseModel):
         return {**inputs, **self._modality([state.aux_kind for state in states])}
 
     def _modality(self, kinds: list[str | None]) -> dict[str, Tensor]:
-        """The kinds of auxiliary pictures as the backbone's argument, if it has one for them."""
+        """The auxiliary modalities as an argument of the backbone, if it takes one."""
         codes = getattr(self.backbone, 'modality_codes', None)
         return dict(modality=codes(kinds)) if codes and kinds else {}
 
     def _damp_size(self, found: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        """``found`` (x, y, w, h) with its centre kept and its size drawn towards ``previous``."""
+        """Box ``found`` (x, y, w, h) with the same centre and a size nearer to ``previous``'s."""
         momentum = self.test_cfg['size_momentum']
         if not momentum:
-            return found  # not a bit moves
+            return found  # exact to the bit
         damped = momentum * previous[2:] + (1 - momentum) * found[2:]
         return np.concatenate([found[:2] + (found[2:] - damped) / 2, damped])
 
@@ -278,9 +279,9 @@ class BaseTracker(BaseModel):
             side, shape = getattr(self.backbone, f'{part}_size'), tuple(inputs[part].shape[-3:])
             if shape != (channels, side, side):
                 raise ValueError(
-                    f'the {part} is of shape {shape}, but the backbone takes {(channels, side, side)}: '
-                    f'{part}_size of LoadCrops and of the backbone, and the modalities of the data '
-                    'and of the model, have to be the same'
+                    f'the {part} has shape {shape}, but the backbone takes {(channels, side, side)}: '
+                    f'LoadCrops and the backbone need the same {part}_size, and the data and the '
+                    'model the same modalities'
                 )
 
     def _check_channels(self, frame: np.ndarray) -> None:

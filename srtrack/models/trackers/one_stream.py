@@ -1,4 +1,4 @@
-"""The RGB tracker that everything starts from."""
+"""The pre-trained RGB tracker."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .base import BaseTracker
 
 @MODELS.register_module()
 class OneStreamTracker(BaseTracker):
-    """A tracker on one picture per frame: the pre-trained RGB tracker, and Table IX's ablations.
+    """A tracker with one image per frame: the pre-trained RGB tracker and Table IX's ablations.
 
-    Which modality it sees is the data's choice (``modalities`` of the dataset), not the model's.
+    The dataset's ``modalities`` decide which modality it sees.
     """
 
     def loss_stages(self, inputs: dict, data_samples: list) -> list[Callable]:
-        """The total loss as a chain of stages, for :class:`srtrack.sensitivity.prior.StagedLoss`.
+        """Split the total loss into stages for :class:`srtrack.sensitivity.prior.StagedLoss`.
 
-        Called one after the other, each on the result of the one before, they give what ``loss``
-        mode and :meth:`parse_losses` give, bit for bit.
+        Each stage takes the previous one's result. The last result equals ``loss`` mode followed by
+        :meth:`parse_losses`, bit for bit.
         """
         backbone = self.backbone
         targets = torch.stack([sample.gt_box for sample in data_samples])
@@ -34,6 +34,6 @@ class OneStreamTracker(BaseTracker):
         def loss(maps: dict[str, Tensor]) -> Tensor:
             return self.parse_losses(self.head.loss_by_maps(maps, targets))[0]
 
-        if getattr(backbone, 'elimination', None) is not None:  # blocks do not stand alone then
+        if getattr(backbone, 'elimination', None) is not None:  # blocks depend on each other
             return [lambda _: self.parse_losses(self(inputs, data_samples, mode='loss'))[0]]
         return [lambda _: backbone.embed(**inputs), *backbone.blocks, maps, loss]

@@ -14,14 +14,14 @@ from .one_stream import OneStreamTracker
 
 @MODELS.register_module()
 class SRTrack(BaseTracker):
-    """:class:`DualBranch` and a box head that is usually frozen (Fig. 2).
+    """:class:`DualBranch` and a box head, usually frozen (Fig. 2).
 
-    Its checkpoint before fine-tuning is that of a one-stream tracker. The two methods below tell
-    the prior pass what that tracker was: they are all it asks of a model whose weights are copies.
+    Fine-tuning starts from a checkpoint of a one-stream tracker. The prior pass asks for that
+    tracker with :meth:`source_model` and :meth:`source_name`.
     """
 
     def source_model(self) -> nn.Module:
-        """The one-stream tracker that the RGB branch and the head make, as a copy.
+        """Copy the RGB branch and the head as a one-stream tracker.
 
         Before fine-tuning this is the pre-trained tracker, on which prior sensitivity is measured.
         """
@@ -33,6 +33,6 @@ class SRTrack(BaseTracker):
         )
 
     def source_name(self, name: str) -> str:
-        """Name in :meth:`source_model` of the parameter that parameter ``name`` was copied from."""
+        """Name, in :meth:`source_model`, of the parameter that ``name`` was copied from."""
         part, _, rest = name.partition('.')
         return f'backbone.{self.backbone.source_name(rest)}' if part == 'backbone' else name

@@ -1,4 +1,4 @@
-"""What a tracker remembers of one sequence."""
+"""The state of a tracker on one sequence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass
 class TrackState:
-    """Memory of one target between frames.
+    """State of one target between frames.
 
     Attributes:
-        templates (Tensor): (T, C, h, h) normalised crops: the target as it was given, then later
-            ones, oldest first. Until there are T of them the first stands in.
-        template_boxes (Tensor): (T, 4) x, y, w, h of the target in each of them, see
+        templates (Tensor): (T, C, h, h) normalised crops: the initial template, then later ones,
+            oldest first. The initial one fills the places that are still free.
+        template_boxes (Tensor): (T, 4) x, y, w, h of the target in each template, see
             :func:`srtrack.models.trackers.templates.template_box`.
         box (ndarray): (4,) float64 latest x, y, w, h in pixels of the full frame.
-        age (int): Frames tracked since the target was given.
-        aux_kind (str | None): What the auxiliary pictures show, where it is known.
+        age (int): Frames tracked since initialisation.
+        aux_kind (str | None): Auxiliary modality, if known.
     """
 
     templates: Tensor

@@ -1,4 +1,4 @@
-"""Templates: where the target is in them, and when a new one is taken."""
+"""Templates: the target's box in them, and their update."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .state import TrackState
 
 
 def template_box(box, window: Window, size: int) -> np.ndarray:
-    """The target's box in its template, as SUTrack measures it.
+    """The target's box in its template, in SUTrack's units.
 
     Args:
-        box: x, y, w, h in pixels of the picture.
+        box: x, y, w, h in pixels of the frame.
         window: The template's window.
         size: Side of the template in pixels.
 
@@ -30,11 +30,14 @@ def template_box(box, window: Window, size: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TemplateUpdate:
-    """When a tracker with several templates takes a new one (SUTrack, Chen et al., AAAI 2025).
+    """Template update of a tracker with several templates (SUTrack, Chen et al., AAAI 2025).
 
-    Every ``interval`` frames, counted from the one in which the target was given, the frame's own
-    box gives a template if its confidence exceeds ``threshold``. The first template always stays;
-    of the others the oldest one goes.
+    Every ``interval`` frames after initialisation, the predicted box gives a new template if its
+    confidence exceeds ``threshold``. The new template replaces the oldest one; the initial one
+    stays.
+
+    Raises:
+        ValueError: ``interval`` is less than 1.
     """
 
     interval: int
@@ -45,12 +48,12 @@ class TemplateUpdate:
             raise ValueError(f'template_update.interval must be at least 1, got {self.interval}')
 
     def is_due(self, state: TrackState, score: float) -> bool:
-        """Whether the frame that ``state`` is at gives a template."""
+        """Whether the latest frame of ``state`` gives a template."""
         return state.age % self.interval == 0 and score > self.threshold
 
     @staticmethod
     def apply(state: TrackState, new: TrackState) -> None:
-        """Let the (first) template of ``new`` be the latest one of ``state``."""
+        """Append the first template of ``new`` to ``state`` and drop the oldest later one."""
         for name in ('templates', 'template_boxes'):
             old = getattr(state, name)
             setattr(state, name, torch.cat([old[:1], old[2:], getattr(new, name)[:1]]))
