@@ -1,1 +1,1 @@
-"""What the commands share: arguments, checks of configs, and how a command ends."""
+"""Parts that the commands share: arguments, checks of configs, and error handling."""

@@ -1,4 +1,4 @@
-"""What the command-line tools share: arguments, and how a config is read."""
+"""Arguments of the command-line tools, and loading of configs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .check_config import check_config
 __all__ = [
     'add_config_arguments', 'add_launcher_arguments', 'load_config', 'named_paths', 'run_command',
 ]  # fmt: skip
-#: Default hooks of MMEngine's runner, which it leaves out where they are None.
+#: Default hooks of MMEngine's runner; it skips those that are None.
 MMENGINE_HOOKS = {
     'runtime_info',
     'timer',
@@ -59,7 +59,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Overrides(DictAction):
-    """MMEngine's ``KEY=VALUE`` arguments; one without a value is named instead of failing to unpack."""
+    """MMEngine's ``KEY=VALUE`` arguments, with an error that names an argument without a value."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
@@ -69,7 +69,7 @@ class _Overrides(DictAction):
 
 
 def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--launcher``, and the rank that some launchers pass as an argument."""
+    """Add ``--launcher``, and the local rank that some launchers pass."""
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -80,12 +80,12 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(path: str | Path, options: dict | None = None) -> Config:
-    """Read a config (see :func:`~srtrack.configs.find_config`) and override settings of it.
+    """Read a config (see :func:`~srtrack.configs.find_config`) and override settings.
 
     Raises:
-        FileNotFoundError: There is no such config.
-        ValueError: The file is no config, an option's first key is neither in it nor known to the
-            runner, or a setting is a mistake (see :func:`~srtrack.cli.check_config.check_config`).
+        FileNotFoundError: The config does not exist.
+        ValueError: The file is not a config, an option's first key is neither in it nor known to
+            the runner, or :func:`~srtrack.cli.check_config.check_config` finds a mistake.
     """
     config = read_config(path)
     known_hooks = MMENGINE_HOOKS.union(config.get('default_hooks') or ())
@@ -98,14 +98,14 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
     if options:
         config.merge_from_dict(options)
     if any(key.split('.')[0] == 'custom_imports' for key in options or {}):
-        import_modules_from_strings(**config.custom_imports)  # MMEngine did so for the file's own
+        import_modules_from_strings(**config.custom_imports)  # MMEngine imports the file's only
     _drop_hooks(config, known_hooks)
     check_config(config)
     return config
 
 
 def _drop_hooks(config: Config, known: set[str]) -> None:
-    """Leave default hooks that are None out; MMEngine knows how to for its own only."""
+    """Drop default hooks that are None; MMEngine drops only its own."""
     hooks = config.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None]:
         if name not in known:
@@ -115,10 +115,10 @@ def _drop_hooks(config: Config, known: set[str]) -> None:
 
 
 def named_paths(argument: str, pairs: list[str]) -> dict[str, str]:
-    """``['NAME=PATH', ...]`` of a command line as a dict, in order.
+    """Parse ``['NAME=PATH', ...]`` into a dict, in order.
 
     Raises:
-        ValueError: A pair has no name or no path, or a name comes twice.
+        ValueError: A pair has no name or no path, or a name occurs twice.
     """
     named = {}
     for pair in pairs:
@@ -126,6 +126,6 @@ def named_paths(argument: str, pairs: list[str]) -> dict[str, str]:
         if not name or not path:
             raise ValueError(f'{argument} takes NAME=PATH, got {pair!r}')
         if name in named:
-            raise ValueError(f'{argument} has two of {name}')
+            raise ValueError(f'{argument} names {name} twice')
         named[name] = path
     return named

@@ -1,7 +1,7 @@
-"""Mistakes in a config that can be told before anything is built, each with the path of its key.
+"""Find mistakes in a config before anything is built, and name the path of each key.
 
-MMEngine passes the settings of a config to constructors as they are. An unknown key then fails
-there, without its place in the config; where a constructor swallows it, hours later or never.
+MMEngine passes settings to constructors unchecked. An unknown key then fails there without its place
+in the config, or, where a constructor ignores it, hours later or never.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ from torch.utils.data import DataLoader
 from srtrack import registry as srtrack_registry
 from srtrack.datasets import Layout, SequenceDataset
 
-#: What configs say beside the arguments of a constructor: MMEngine takes these out before.
+#: Keys that MMEngine removes before it calls a constructor.
 _CONSUMED = {'type', '_scope_', '_delete_', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
-#: Keys of a dataloader's config that MMEngine's runner makes arguments of.
+#: Keys of a dataloader's config that MMEngine's runner turns into arguments.
 _LOADER_KEYS = {'dataset', 'sampler', 'batch_sampler', 'worker_init_fn', 'num_batch_per_epoch'}
 _LOADER_TYPES = dict(batch_size='int', num_workers='int', drop_last='bool')
-#: Constructors that hand what they do not know to somebody else.
+#: Constructors that pass unknown arguments on, and the function that takes them.
 _FORWARDED = {
     CheckpointHook.__init__: Runner.save_checkpoint,
     SequenceDataset.__init__: Layout.__init__,
 }
-#: Settings without a type that are the arguments of a function.
+#: Settings without a type that hold the arguments of a function.
 _FUNCTIONS = {'randomness': Runner.set_randomness, 'clip_grad': clip_grad_norm_}
 _TYPES = {'int': int, 'float': (int, float), 'bool': bool, 'str': str, 'dict': dict}
 _SEQUENCES = ('Sequence', 'List', 'Tuple', 'list[', 'tuple[', 'Iterable')
-#: Settings of ``train_cfg`` with which a run would end before it begins, or in its first epoch.
+#: Settings of ``train_cfg`` that stop a run before its first epoch ends if they are below 1.
 _AT_LEAST_ONE = ('max_epochs', 'max_iters', 'val_interval')
 _NAMED = 5
 
 
 def check_config(config: Config) -> None:
-    """Look for unknown keys and values of a wrong type in a config of ours.
+    """Check a config of scope ``srtrack`` for unknown keys and values of a wrong type.
 
-    Checked are the arguments of all components of srtrack and MMEngine, and the keys of
-    dataloaders. Components of other projects, and configs of another default scope, are left alone.
+    The check covers the arguments of all components of srtrack and MMEngine, and the keys of
+    dataloaders. It skips components of other projects and configs of another default scope.
 
     Raises:
-        ValueError: Names the path of each mistaken key, what its component takes, and near misses.
+        ValueError: The config has mistakes. The message names the path of each, and a similar key
+            or the keys that the component takes.
     """
     if config.get('default_scope') not in (None, 'srtrack'):
         return
-    # What else a config holds are variables of its own, of which only copies are built.
+    # All other keys are variables of the config, which the runner never builds.
     settings = {*inspect.signature(Runner.__init__).parameters, 'model_wrapper_cfg'}
     used = {key: value for key, value in config.items() if key in settings}
     problems = list(_problems(used, ''))
@@ -111,7 +112,7 @@ def _check_lengths(node: Mapping, path: str) -> Iterator[str]:
     for key in _AT_LEAST_ONE:
         value = node.get(key)
         if isinstance(value, (int, float)) and value < 1:
-            yield f'{path}.{key}={value!r} has to be at least 1'
+            yield f'{path}.{key}={value!r} must be at least 1'
 
 
 def _check_level(level: str) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _check_type(value, types: set[str], where: str, owner: str) -> Iterator[str]
         fits = not isinstance(value, str)
     else:
         fits = any(isinstance(value, _TYPES[name]) for name in types)
-        # True is an int to Python, but hardly to who writes depth=True.
+        # True is an int in Python, but depth=True is a mistake.
         fits = fits and not (isinstance(value, bool) and 'bool' not in types)
     if not fits:
         yield f'{where}={value!r}: {owner} takes {" or ".join(sorted(types))} here'
@@ -140,7 +141,7 @@ def _unknown(where: str, key: str, owner: str, known) -> str:
 
 
 def _component(name: str | type) -> type | None:
-    """The class that a config means, where it is one of srtrack's or MMEngine's and clear."""
+    """The class that a config names, if it is one of srtrack's or MMEngine's and unambiguous."""
     if isinstance(name, type):
         return name
     scope, _, bare = name.rpartition('.')
@@ -163,7 +164,7 @@ def _registries() -> Iterator[Registry]:
 
 
 def _parameters(component: type) -> tuple[dict[str, inspect.Parameter], bool]:
-    """Arguments that a class takes by name, those of its bases too where it passes them on."""
+    """Named arguments of a class and of the bases it passes them on to; whether it takes any name."""
     found: dict[str, inspect.Parameter] = {}
     functions = [vars(base)['__init__'] for base in component.__mro__ if '__init__' in vars(base)]
     for at, function in enumerate(functions):
@@ -188,7 +189,7 @@ _VAR = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _types(parameter: inspect.Parameter) -> set[str]:
-    """Names of the types that an argument is annotated with; none where that is no simple matter."""
+    """Names of the types in an argument's annotation; empty if the annotation is complex."""
     annotation = parameter.annotation
     text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
     if any(name in text for name in _SEQUENCES) and not re.search(r'\b(str|Union|dict)\b|\|', text):

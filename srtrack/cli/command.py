@@ -1,6 +1,6 @@
-"""How a command ends: errors that fit on a line, Ctrl-C, readers that have gone, full disks.
+"""Run a command: one-line errors, Ctrl-C, closed pipes, full disks.
 
-Nothing of PyTorch or MMEngine is imported here: scoring result files must not wait for them.
+This module imports neither PyTorch nor MMEngine, so scoring result files does not wait for them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import traceback
 from pathlib import Path
 from typing import Callable, TextIO
 
-#: Errors that the language raises where a value was not expected.
+#: Errors that Python itself raises at an unexpected value.
 _UNWORDED = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, NameError)
-#: Errors of who makes a folder where a file is.
+#: Errors of making a folder where a file is.
 _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
-#: Errors that do not tell the file that could not be written.
+#: Errors of writing that do not name the file.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: What gloo and NCCL say to those that are left.
+#: Messages of gloo and NCCL in the processes that remain when another one ends.
 _PEER_GONE = ('Connection closed by peer', 'Connection reset by peer', 'remote process exited')
 
 
 def run_command(main: Callable[[], None]) -> None:
     """Run a tool; an error becomes one line on stderr and exit status 1.
 
-    ``SRTRACK_TRACEBACK=1`` in the environment shows the traceback as well. Ctrl-C ends with status
-    130. A tool whose output nobody reads any more (``| head``) finishes its work in silence.
+    ``SRTRACK_TRACEBACK=1`` in the environment also shows the traceback. Ctrl-C exits with status
+    130. A tool whose output pipe is closed (``| head``) finishes its work silently.
     """
     logging.Handler.handleError = _report_lost_record
     with (
@@ -44,13 +44,13 @@ def run_command(main: Callable[[], None]) -> None:
         except Exception as error:
             try:
                 _report(error)
-            except RuntimeError as cause:  # PyTorch notices a dead worker at any moment
+            except RuntimeError as cause:  # PyTorch may report a dead worker at any moment
                 _report(cause)
             sys.exit(1)
 
 
 class _Output:
-    """Standard output or error, to which can be written when its reader is gone."""
+    """Standard output or error that survives a closed pipe."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -67,14 +67,14 @@ class _Output:
     def _try(self, call: Callable, *arguments):
         try:
             return call(*arguments)
-        except BrokenPipeError:  # from here on, and for what the interpreter flushes at its end
+        except BrokenPipeError:  # discard the rest, and what the interpreter flushes at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         except OSError as error:
             raise OSError(f'cannot write the output: {error}') from error
 
 
 def _report_lost_record(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """One warning, where Python prints a traceback for each record that a log cannot take."""
+    """Warn once about a log that cannot be written; Python prints a traceback for each record."""
     if not getattr(handler, 'is_broken', False):
         handler.is_broken = True
         where = getattr(handler, 'baseFilename', 'on the screen')
@@ -92,35 +92,35 @@ def _report(error: Exception) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """An error in one line; one that nobody has worded for users comes with its type and place."""
+    """Describe an error in one line; add type and place if Python itself raised it."""
     message = ' '.join(_text(error).split())
     frame = traceback.extract_tb(error.__traceback__)[-1]
     if isinstance(error, (ConnectionError, EOFError)) and 'multiprocessing' in frame.filename:
         message = f'DataLoader worker is gone: {message or type(error).__name__}'
     if message.startswith('DataLoader worker'):
         message = message.rstrip('.') + (
-            '. A process that loads data was ended from outside, most often for want of memory: '
-            'lower num_workers or batch_size and go on with --resume'
+            '. A process that loads data was killed, most often because memory ran out: '
+            'lower num_workers or batch_size and continue with --resume'
         )
     elif any(words in message for words in _PEER_GONE):
         message = (
-            'another process of this run has ended, and what it says tells why; then go on with '
-            f'--resume ({message.split(". ")[0]})'
+            'another process of this run has ended; see its message for the cause, then continue '
+            f'with --resume ({message.split(". ")[0]})'
         )
     worded = frame.line.startswith(('raise', 'assert')) and message
     if worded or not isinstance(error, _UNWORDED):
         return message or type(error).__name__
     place = f'{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}'
     name = type(error).__name__
-    return f'{name} at {place}: {message} (SRTRACK_TRACEBACK=1 shows the way there)'
+    return f'{name} at {place}: {message} (SRTRACK_TRACEBACK=1 shows the traceback)'
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, KeyError) and error.args:  # whose text is the repr of its argument
+    if isinstance(error, KeyError) and error.args:  # str(error) is the repr of its argument
         return str(error.args[0])
     if isinstance(error, OSError) and error.filename is not None and error.filename2 is None:
-        hint = ', and a folder is needed there' if error.errno in _NO_FOLDER else ''
+        hint = ', but a folder is needed there' if error.errno in _NO_FOLDER else ''
         return f'{os.fsdecode(error.filename)}: {error.strerror}{hint}'
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        return f'{error.strerror}: make room where the output goes, and run it again'
+        return f'{error.strerror}: make room where the output goes and run the command again'
     return str(error)

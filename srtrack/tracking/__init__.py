@@ -1,1 +1,1 @@
-"""Follow one target through a live stream: sources, frames, a recorder and a window."""
+"""Follow one target through a live stream or a recording."""

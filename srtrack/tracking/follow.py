@@ -1,4 +1,4 @@
-"""Following one target through a source of frames, with files and a window to show for it."""
+"""Follow one target through a source of frames, write results and show a live view."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ def follow_target(
     show: bool = False,
     video: bool = True,
 ) -> dict:
-    """Follow a target to the end of the frames, and write what :class:`TrackRecorder` promises.
+    """Follow a target to the last frame and write the files of :class:`TrackRecorder`.
 
-    However it ends, files are closed and ``summary.json`` is written. Ctrl-C is the regular end of
-    cameras. In the live view q or Esc quits, and r lets the user draw the box anew in the picture
-    that is shown: the boxes follow the new target from the next frame on.
+    Errors and interrupts also close the files and write ``summary.json``. For cameras Ctrl-C is the
+    regular end. In the live view q or Esc quits, and r lets the user draw a new box in the image
+    shown; tracking continues from that box in the next frame.
 
     Args:
         tracker: The tracker.
         source: The frames.
         out: Folder of the results.
-        box: x, y, w, h in pixels of the target in the first frame. Without it the user draws it; for
-            cameras after choosing the frame.
+        box: x, y, w, h in pixels of the target in the first frame. By default the user draws it,
+            with a camera after choosing the frame.
         show: Whether to open a live view.
         video: Whether to write ``track.mp4``.
 
     Returns:
         dict: ``frames``, ``fps`` (frames per second in the tracker), ``mean_score``, ``reselected``
-        (rows after which the target was drawn anew), ``late_aux`` (the policy, and how many frames it
-        was needed for), ``complete`` (whether the end of the frames was reached), ``out``.
+        (rows after which the user drew a new box), ``late_aux`` (the policy, and the number of
+        frames that needed it), ``complete`` (whether tracking reached the end), ``out``.
 
     Raises:
-        StreamError: There is no frame, or one cannot be read.
+        StreamError: The source has no frame, or one cannot be read.
         WindowError: The user drew no box.
-        ValueError: The tracker cannot start from the box or the pictures.
+        ValueError: The tracker cannot start from the box or the frame.
         OSError: A file cannot be written.
     """
     prepare_folder(out)
@@ -89,7 +89,7 @@ def follow_target(
 
 
 class _Run:
-    """The loop over the frames, and its figures."""
+    """The loop over the frames, and its statistics."""
 
     def __init__(self, tracker: Tracker, recorder: TrackRecorder, window: Window | None):
         self.tracker, self.recorder, self.window = tracker, recorder, window
@@ -97,7 +97,7 @@ class _Run:
         self._clock, self._interval = None, None
 
     def follow(self, frames, total: int | None) -> bool:
-        """Track frames; whether their end was reached."""
+        """Track frames; return whether the last one was reached."""
         for frame in frames:
             begin = time.perf_counter()
             result = self.tracker.track(*pictures_of(frame))
@@ -112,7 +112,7 @@ class _Run:
         return True
 
     def record(self, frame: Frame, box, score: float, seconds: float) -> str | None:
-        """Write and show a frame; what the user asks for."""
+        """Write and show a frame; return the user's request, if any."""
         self._tick()
         self.score_sum += score
         label = f'frame {self.recorder.num_frames}  score {score:.2f}'
@@ -124,7 +124,7 @@ class _Run:
         return self.window.show(view) if self.window is not None else None
 
     def _tick(self) -> None:
-        """Smooth the seconds from frame to frame, reading and drawing included."""
+        """Update the smoothed time between frames, with reading and drawing."""
         last, self._clock = self._clock, time.perf_counter()
         if last is not None:
             interval = self._clock - last
@@ -138,7 +138,7 @@ class _Run:
             self.reselected.append(self.recorder.num_frames - 1)
 
     def _report(self, score: float, total: int | None) -> None:
-        """A line for each tenth of the frames, or each 100 frames where nobody knows how many."""
+        """Print a line for each tenth of the frames, or each 100 frames if their number is unknown."""
         done = self.recorder.num_frames
         due = done % 100 == 0 if total is None else done * 10 // total > (done - 1) * 10 // total
         if due:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .streams import Camera, PictureFolder, StreamError, open_stream
 
-#: What happens where the auxiliary picture of a frame is missing or late.
+#: What to do when a frame's auxiliary image is missing or late.
 LATE_AUX_POLICIES = ('error', 'hold', 'black')
 
 
@@ -22,8 +22,8 @@ class Frame(NamedTuple):
     Attributes:
         index: Number of the frame, from 0.
         rgb: (H, W, 3) uint8, RGB order.
-        aux: (H, W, 3) uint8, or None where there is one modality only.
-        late: Whether ``aux`` stands in for a picture that was missing or late.
+        aux: (H, W, 3) uint8, or None with one modality.
+        late: Whether ``aux`` replaces an image that was missing or late.
     """
 
     index: int
@@ -35,36 +35,37 @@ class Frame(NamedTuple):
 class FrameSource:
     """Frames of both modalities, from one or two streams.
 
-    Recordings go together picture by picture. Cameras do not wait for each other: each new RGB
-    picture gets the newest auxiliary one, for which it waits half an interval between frames.
+    Recordings are paired image by image. Cameras are not synchronised: each new RGB image is paired
+    with the newest auxiliary image, after waiting for one at most half a frame interval.
 
-    Where the auxiliary picture is missing (its stream has ended, or its file cannot be read) or late
-    (a camera has sent none since the last frame), ``late_aux`` decides: ``'error'`` stops,
-    ``'hold'`` repeats the last auxiliary picture (black where there was none yet), ``'black'``
-    shows a black one. The RGB stream decides where the frames end;
-    auxiliary pictures that remain are not used.
+    ``late_aux`` decides what happens when the auxiliary image is missing (the stream has ended, or
+    the file cannot be read) or late (the camera has sent none since the last frame): ``'error'``
+    stops, ``'hold'`` repeats the last auxiliary image (black before the first), ``'black'`` uses a
+    black image. The RGB stream decides where the frames end; remaining auxiliary images are not
+    used.
 
-    Two folders of which the auxiliary one lacks pictures are paired by the last number in the
-    files' names, if both begin with the same number and each of the auxiliary folder's is there in
-    the other one, too.
+    If the auxiliary folder has fewer images than the RGB folder, files are paired by the last number
+    in their names, provided that both folders start with the same number and each auxiliary number
+    occurs in the RGB folder.
 
     Args:
         rgb: A stream.
         aux: Stream of the other modality, if there is one.
-        side_by_side (bool): Each picture of ``rgb`` shows RGB in its left half and the auxiliary
+        side_by_side (bool): Each image of ``rgb`` shows RGB in its left half and the auxiliary
             modality in its right half.
         late_aux (str): ``'error'``, ``'hold'`` or ``'black'``.
-        resize_aux (bool): Stretch auxiliary pictures to the size of the RGB ones. They have to show
+        resize_aux (bool): Stretch auxiliary images to the size of the RGB images. Both must show
             the same field of view.
 
     Attributes:
         live (bool): Whether the frames come from cameras.
-        late (int): Frames so far whose auxiliary picture was missing or late.
-        remarks (list[str]): What the user should know about how the streams go together.
+        late (int): Number of frames so far with a missing or late auxiliary image.
+        remarks (list[str]): Notes for the user on how the streams are paired.
 
     Raises:
-        StreamError: The streams do not go together: a recording and a camera, or two recordings of
-            unequal length under ``'error'``.
+        ValueError: ``late_aux`` is unknown.
+        StreamError: The streams cannot be paired: a recording and a camera, or two recordings of
+            different lengths under ``'error'``.
     """
 
     def __init__(
@@ -89,25 +90,25 @@ class FrameSource:
         if aux is not None:
             if self.live != isinstance(aux, Camera):
                 raise StreamError(
-                    f'{rgb.path} and {aux.path}: a camera and a recording do not go together'
+                    f'{rgb.path} and {aux.path}: a camera cannot be paired with a recording'
                 )
             self._compare_lengths()
 
     @property
     def fps(self) -> float | None:
-        """Frames per second of the RGB stream, where it is known."""
+        """Frames per second of the RGB stream, None if unknown."""
         return self.rgb.fps
 
     @property
     def num_frames(self) -> int | None:
-        """Number of frames, None where it is not known."""
+        """Number of frames, None if unknown."""
         return self.rgb.num_frames
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames in order, once.
+        """Iterate over the frames in order, once.
 
         Raises:
-            StreamError: A picture cannot be read, has another size than the first ones, or the two
+            StreamError: An image cannot be read, its size differs from the first frame's, or the
                 modalities differ in size.
         """
         index, shape = 0, None
@@ -125,7 +126,7 @@ class FrameSource:
             if rgb.shape != shape:
                 raise StreamError(
                     f'frame {index} of {self.rgb.path} has {_size(rgb)} pixels, '
-                    f'the first one {shape[1]} x {shape[0]}'
+                    f'the first frame {shape[1]} x {shape[0]}'
                 )
             yield Frame(index, rgb, aux, late)
             index += 1
@@ -140,7 +141,7 @@ class FrameSource:
         half, odd = divmod(picture.shape[1], 2)
         if odd:
             raise StreamError(
-                f'frame {index} of {self.rgb.path}: {picture.shape[1]} columns are no two halves'
+                f'frame {index} of {self.rgb.path}: a width of {picture.shape[1]} cannot be halved'
             )
         return np.ascontiguousarray(picture[:, :half]), np.ascontiguousarray(picture[:, half:])
 
@@ -156,8 +157,8 @@ class FrameSource:
             return self._last, False
         if self.late_aux == 'error':
             raise StreamError(
-                f'frame {index}: {self.aux.path} has no picture for it; --late-aux hold repeats '
-                'the last one, --late-aux black shows a black one'
+                f'frame {index}: {self.aux.path} has no image for it; --late-aux hold repeats '
+                'the last one, --late-aux black uses a black one'
             )
         if self.late_aux == 'hold' and self._last is not None:
             return self._last, True
@@ -178,7 +179,7 @@ class FrameSource:
             return cv2.resize(aux, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
         raise StreamError(
             f'frame {index}: {self.rgb.path} has {_size(rgb)} pixels, {self.aux.path} '
-            f'{_size(aux)}; --resize-aux stretches the latter, if both show the same view'
+            f'{_size(aux)}; --resize-aux stretches the latter if both show the same view'
         )
 
     def _compare_lengths(self) -> None:
@@ -186,7 +187,7 @@ class FrameSource:
         if None not in rates and not self.live and abs(rates[0] - rates[1]) > 0.01 * rates[0]:
             self.remarks.append(
                 f'{self.rgb.path} has {rates[0]:g} frames/s and {self.aux.path} {rates[1]:g}; they '
-                'are paired frame by frame all the same'
+                'are paired frame by frame nevertheless'
             )
         counts = self.rgb.num_frames, self.aux.num_frames
         if None in counts or counts[0] == counts[1]:
@@ -194,8 +195,8 @@ class FrameSource:
         if self.late_aux == 'error':
             raise StreamError(
                 f'{self.rgb.path} has {counts[0]} frames and {self.aux.path} has {counts[1]}: the '
-                'streams must be aligned frame by frame; --late-aux hold or black goes on where '
-                'auxiliary frames are missing'
+                'streams must be aligned frame by frame; --late-aux hold or black fills in missing '
+                'auxiliary frames'
             )
         if isinstance(self.rgb, PictureFolder) and isinstance(self.aux, PictureFolder):
             self._numbers = _pair_by_number(self.rgb.files, self.aux.files)
@@ -215,18 +216,18 @@ def open_frames(
     aux_decoder=None,
     resize_aux: bool = False,
 ) -> FrameSource:
-    """The frames of two folders, two videos, one side-by-side video, or cameras.
+    """Open the frames of folders, videos, one side-by-side video, or cameras.
 
     Args:
-        rgb: A folder, a video, or the number of a camera (where no file has that name).
-        aux: The same for the other modality; left out for one-stream models.
-        side_by_side, late_aux, resize_aux: See :class:`FrameSource`. ``late_aux`` is by default
+        rgb: A folder, a video, or a camera's number (unless a file has that name).
+        aux: The same for the other modality; None for one-stream models.
+        side_by_side, late_aux, resize_aux: See :class:`FrameSource`. ``late_aux`` defaults to
             ``'hold'`` for cameras and ``'error'`` for recordings.
-        aux_decoder: From the bytes of an auxiliary file to (H, W, 3) uint8, such as
+        aux_decoder: Maps the bytes of an auxiliary file to (H, W, 3) uint8, such as
             :class:`~srtrack.datasets.transforms.DecodeDepth`; folders only.
 
     Raises:
-        StreamError: A stream cannot be opened, or the two do not go together.
+        StreamError: A stream cannot be opened, or the two cannot be paired.
     """
     streams = [open_stream(rgb)]
     try:
@@ -244,13 +245,13 @@ def open_frames(
 
 
 def _pair_by_number(rgb: list[str], aux: list[str]) -> dict[int, int] | None:
-    """Place in ``rgb`` -> place in ``aux`` of the file with the same number; None where unclear."""
+    """Index in ``rgb`` -> index in ``aux`` of the file with the same number; None if ambiguous."""
     numbers = [[_last_number(name) for name in names] for names in (rgb, aux)]
     for each in numbers:
         if None in each or len(set(each)) < len(each):
             return None
     places = {number: place for place, number in enumerate(numbers[1])}
-    # Another first number may mean that the streams count from different ones.
+    # Different first numbers may mean that the two folders count from different starts.
     if numbers[0][0] != numbers[1][0] or not places.keys() <= set(numbers[0]):
         return None
     return {k: places[number] for k, number in enumerate(numbers[0]) if number in places}

@@ -1,4 +1,4 @@
-"""What following a target leaves behind: boxes, scores, times, a video and a film strip."""
+"""Write the results of a run: boxes, scores, times, a video and a film strip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from srtrack.visualization.frame_view import frame_view
 
 BOX_COLOR = '#ffb000'
 DEFAULT_FPS = 25.0
-#: Pictures in the film strip, and their height while they wait for it.
+#: Number of frames in the film strip, and the height in pixels at which they are kept.
 STRIP_LENGTH, STRIP_HEIGHT = 8, 300
 
 
@@ -22,16 +22,14 @@ class TrackRecorder:
     """Writes the results of one run, frame by frame.
 
     ``boxes.txt`` (x,y,w,h in pixels), ``scores.txt`` and ``times.txt`` (seconds in the tracker) get
-    their row with each frame, and what is written stays if the process is killed. ``track.mp4``
-    shows all modalities side by side with the box. An MP4 file cannot be read before it is
-    closed, so the same pictures go to ``track.mjpeg`` too, which is deleted when the video is whole:
-    after a kill it holds every frame so far, and players and OpenCV read it. ``strip.png`` shows a
-    few frames; it is made at the end.
+    a row per frame, and keep it if the process is killed. ``track.mp4`` shows all modalities side
+    by side with the box. An MP4 file is unreadable until it is closed, so every frame also goes to
+    ``track.mjpeg``, which players and OpenCV read after a kill; it is deleted when the MP4 file is
+    complete. ``strip.png``, drawn at the end, shows a few frames.
 
     Args:
-        out: Folder of the files. It is made if it is not there; files of an earlier run in it are
-            replaced.
-        fps: Frame rate of the video.
+        out: Folder of the files, made if it does not exist. Files of an earlier run are replaced.
+        fps: Frame rate of the video. Default: 25.
         video: Whether to write the video.
 
     Raises:
@@ -54,14 +52,14 @@ class TrackRecorder:
         """Write one frame.
 
         Args:
-            pictures: (H, W, 3) uint8 a modality, RGB first.
+            pictures: (H, W, 3) uint8 per modality, RGB first.
             box: x, y, w, h in pixels.
             score: Confidence in [0, 1].
             seconds: Time in the tracker.
             label: Text for the video.
 
         Returns:
-            ndarray: The picture of the video, (H, len(pictures) * W, 3) uint8 in RGB order.
+            ndarray: The frame of the video, (H, len(pictures) * W, 3) uint8 in RGB order.
         """
         self._tables['boxes'].write(','.join(f'{value:.4f}' for value in box) + '\n')
         self._tables['scores'].write(f'{score:.6f}\n')
@@ -74,7 +72,7 @@ class TrackRecorder:
         return view
 
     def close(self) -> None:
-        """Finish the video, and draw the film strip."""
+        """Finish the video and draw the film strip."""
         for table in self._tables.values():
             table.close()
         if self._video is not None:
@@ -85,10 +83,10 @@ class TrackRecorder:
 
 
 def prepare_folder(out: str | Path) -> Path:
-    """Make a folder for results, unless it is there.
+    """Make a folder for results if it does not exist.
 
     Raises:
-        OSError: It cannot be made or written to; the message names it.
+        OSError: The folder cannot be made or written to.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -100,7 +98,7 @@ def prepare_folder(out: str | Path) -> Path:
 
 
 class _Video:
-    """``track.mp4``, and ``track.mjpeg`` until that is whole."""
+    """Writes ``track.mp4``, and ``track.mjpeg`` until the former is complete."""
 
     def __init__(self, out: Path, fps: float):
         self.path, self.journal_path = out / 'track.mp4', out / 'track.mjpeg'
@@ -108,7 +106,7 @@ class _Video:
         self.writer, self.journal = None, None
 
     def write(self, view: np.ndarray) -> None:
-        # mp4v wants even sides.
+        # mp4v needs even sides.
         height, width = (side // 2 * 2 for side in view.shape[:2])
         picture = cv2.cvtColor(view[:height, :width], cv2.COLOR_RGB2BGR)
         if self.writer is None:
@@ -123,7 +121,7 @@ class _Video:
         if not self.writer.isOpened():
             raise OSError(
                 f'OpenCV cannot write {self.path} ({size[0]} x {size[1]} pixels, mp4v); '
-                '--no-video does without'
+                '--no-video tracks without a video'
             )
         self.journal = self.journal_path.open('wb')
 
@@ -136,7 +134,7 @@ class _Video:
 
 
 class _Strip:
-    """A few frames at equal distances of a run whose length nobody knows."""
+    """Keeps a few equally spaced frames of a run of unknown length."""
 
     def __init__(self):
         self.stride = 1

@@ -1,4 +1,4 @@
-"""Pictures one after the other, from a folder, a video or a camera."""
+"""Streams of images from a folder, a video or a camera."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from srtrack.datasets.transforms import DecodePicture
 
 
 class StreamError(RuntimeError):
-    """A stream of pictures is missing, empty, or cannot be read."""
+    """A stream of images is missing, empty, or cannot be read."""
 
 
 class PictureFolder:
-    """The pictures of a folder in natural order.
+    """The images of a folder in natural order.
 
     Args:
         path (str | Path): The folder.
-        decoder (callable, optional): From the bytes of a file to (H, W, 3) uint8. Default: 8-bit
-            pictures as they are.
+        decoder (callable, optional): Maps the bytes of a file to (H, W, 3) uint8. Default:
+            :class:`~srtrack.datasets.transforms.DecodePicture`, for 8-bit images.
 
     Attributes:
-        num_frames (int): Number of pictures.
-        fps: None: pictures have no rate.
+        num_frames (int): Number of images.
+        fps: None; a folder has no frame rate.
 
     Raises:
-        StreamError: There is no picture in it.
+        StreamError: The folder has no images.
     """
 
     fps: float | None = None
@@ -48,7 +48,7 @@ class PictureFolder:
         self.num_frames = len(self.files)
 
     def read(self, index: int) -> np.ndarray | None:
-        """Picture ``index``, None behind the last one.
+        """Read image ``index``; None after the last one.
 
         Raises:
             StreamError: The file cannot be read.
@@ -65,28 +65,27 @@ class PictureFolder:
             raise StreamError(f'frame {index}: cannot read {file}: {error}{hint}') from error
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file stays open."""
 
 
 class Video:
-    """The frames of a video file, one after the other.
+    """The frames of a video file, in order.
 
     Args:
         path (str | Path): The file, in any format that OpenCV reads.
 
     Attributes:
-        num_frames (int | None): Number of frames by the header of the file, None where it does not
-            tell.
-        fps (float | None): Frames per second by the header.
+        num_frames (int | None): Number of frames according to the file's header, if it has one.
+        fps (float | None): Frames per second according to the header.
 
     Raises:
-        StreamError: It is no video.
+        StreamError: The file is not a video.
     """
 
     def __init__(self, path: str | Path):
         self.path = str(path)
         self._capture = cv2.VideoCapture(self.path)
-        # Containers without an index report nonsense; what can be read decides then.
+        # Containers without an index report nonsense; the frames that can be read decide then.
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.num_frames = count if count > 0 else None
         self.fps = _frame_rate(self._capture)
@@ -97,10 +96,10 @@ class Video:
         self._ended = False
 
     def read(self, index: int) -> np.ndarray | None:
-        """The next frame, whose number is ``index``; None behind the last one.
+        """Read the next frame, whose number is ``index``; None after the last one.
 
         Raises:
-            StreamError: The file ends before the frames that its header counts; said once.
+            StreamError: The file ends before the number of frames in its header; raised once.
         """
         if self._ended:
             return None
@@ -112,7 +111,7 @@ class Video:
             if index < (self.num_frames or 0):
                 raise StreamError(
                     f'frame {index} of {self.num_frames}: cannot read {self.path}; '
-                    'the video is truncated, or its header counts frames that it lacks'
+                    'the video is truncated, or its header counts too many frames'
                 )
         return frame
 
@@ -126,18 +125,18 @@ class Video:
 
 
 class Camera:
-    """The newest picture of a camera; what nobody asked for in time is dropped.
+    """The newest image of a camera; older ones that were not read in time are dropped.
 
     Args:
-        number (int): The camera's number, as OpenCV counts them.
-        timeout (float): Seconds without a picture after which the camera counts as gone.
+        number (int): OpenCV's number of the camera.
+        timeout (float): Seconds without an image after which the camera counts as gone.
 
     Attributes:
-        num_frames: None: nobody knows when a camera ends.
-        fps (float | None): Frames per second, if the driver tells.
+        num_frames: None; a camera's end is unknown.
+        fps (float | None): Frames per second, if the driver reports it.
 
     Raises:
-        StreamError: There is no such camera, or it is in use.
+        StreamError: The camera does not exist or is in use.
     """
 
     num_frames: int | None = None
@@ -167,18 +166,18 @@ class Camera:
                 self._news.notify_all()
 
     def read(self, index: int | None = None, wait: float | None = None) -> np.ndarray | None:
-        """The newest picture that was not taken yet.
+        """Read the newest image that has not been read yet.
 
         Args:
-            index: Not used: a camera has no numbers.
-            wait: Seconds to wait for one. Default: ``timeout``.
+            index: Ignored; a camera's frames have no numbers.
+            wait: Seconds to wait for an image. Default: ``timeout``.
 
         Returns:
-            (H, W, 3) uint8 in RGB order, or None where none came in ``wait`` seconds or the camera
-            has ended.
+            (H, W, 3) uint8 in RGB order; None if no image came in ``wait`` seconds or the camera has
+            ended.
 
         Raises:
-            StreamError: None came in ``timeout`` seconds.
+            StreamError: Without ``wait``, no image came in ``timeout`` seconds.
         """
         with self._news:
             self._news.wait_for(
@@ -189,30 +188,30 @@ class Camera:
                 self._taken = self._arrived
                 return cv2.cvtColor(self._newest, cv2.COLOR_BGR2RGB)
             if wait is None and not self._ended:
-                raise StreamError(f'{self.path} delivered no picture for {self.timeout:g} seconds')
+                raise StreamError(f'{self.path} delivered no image for {self.timeout:g} seconds')
             return None
 
     def close(self) -> None:
-        """Stop collecting, and free the camera."""
+        """Stop collecting and release the camera."""
         self._ended = True
         self._thread.join(self.timeout)
         self._capture.release()
 
 
 def open_stream(path: str | Path, decoder=None) -> PictureFolder | Video | Camera:
-    """A folder of pictures, a video or a camera, whichever ``path`` is.
+    """Open a folder of images, a video or a camera, whichever ``path`` names.
 
     Raises:
-        StreamError: It is none of them.
+        StreamError: ``path`` names none of them.
     """
     if not os.path.exists(path):
         if str(path).isdecimal():
             return Camera(int(path))
-        raise StreamError(f'there is no folder or video {path}')
+        raise StreamError(f'no folder or video at {path}')
     return PictureFolder(path, decoder) if os.path.isdir(path) else Video(path)
 
 
 def _frame_rate(capture: cv2.VideoCapture) -> float | None:
     rate = capture.get(cv2.CAP_PROP_FPS)
-    # Cameras and broken headers answer 0, negative numbers or a clock rate.
+    # Cameras and broken headers report 0, negative numbers or a clock rate.
     return float(rate) if 0 < rate <= 1000 else None

@@ -1,4 +1,4 @@
-"""A window on the screen: the user draws the first box there, and sees the tracker at work."""
+"""A window in which the user draws the first box and watches the tracker."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from srtrack.visualization.frame_view import frame_view
 
 from .frames import Frame
 
-#: Keys of the live view -> what they ask for.
+#: Keys of the live view and the request that each makes.
 KEYS = {ord('q'): 'quit', 27: 'quit', ord('r'): 'select', ord(' '): 'choose'}
-#: Greatest width and height of a window in pixels; larger views are shown smaller.
+#: Maximum width and height of a window in pixels; larger views are scaled down.
 MAX_SIZE = (1600, 900)
 
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1); cv2.destroyAllWindows()"
 
 
 class WindowError(RuntimeError):
-    """There is no screen, no OpenCV that can open windows, or the user closed the window."""
+    """No display, an OpenCV without windows, or a window that the user closed."""
 
 
 def require_window(way_out: str) -> None:
-    """Make sure that windows can be opened.
+    """Raise an error unless windows can be opened.
 
-    It is tried in another process, because without a display Qt ends the one that asks.
+    A subprocess tries it, because without a display Qt ends the process.
 
     Args:
         way_out: What the user can do instead; the end of the message.
 
     Raises:
-        WindowError: They cannot; the message says why.
+        WindowError: Windows cannot be opened; the message says why.
     """
     probe = subprocess.run([sys.executable, '-c', _PROBE], capture_output=True, text=True)
     if probe.returncode == 0:
         return
     if 'not implemented' in probe.stderr:
         raise WindowError(
-            'this OpenCV opens no windows: uninstall opencv-python-headless and install '
+            'this OpenCV cannot open windows: uninstall opencv-python-headless and install '
             f'opencv-python, or {way_out}'
         )
     raise WindowError(f'there is no display to open a window on: {way_out}')
 
 
 def pictures_of(frame: Frame) -> list[np.ndarray]:
-    """The pictures of a frame, one a modality."""
+    """The images of a frame, one per modality."""
     return [frame.rgb] if frame.aux is None else [frame.rgb, frame.aux]
 
 
 class Window:
-    """Shows frames, and asks the user.
+    """Shows frames and takes the user's input.
 
     Args:
         title (str): Name of the window.
@@ -64,19 +64,22 @@ class Window:
         self._open = False
 
     def show(self, view: np.ndarray) -> str | None:
-        """Show a picture; what the user asks for meanwhile: ``'quit'``, ``'select'``, ``'choose'``.
+        """Show an image and return the user's request, if any.
 
         Args:
             view: (H, W, 3) uint8, RGB order.
+
+        Returns:
+            ``'quit'``, ``'select'``, ``'choose'`` or None.
         """
         if self._open and cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1:
-            return 'quit'  # closed by its button
+            return 'quit'  # the user closed the window
         cv2.imshow(self.title, _to_screen(view)[0])
         self._open = True
         return KEYS.get(cv2.waitKey(1) & 0xFF)
 
     def choose_frame(self, frames: Iterable[Frame]) -> Frame:
-        """Show the frames of a camera until the user presses space; returns the last one.
+        """Show the frames of a camera until the user presses space; return the last frame.
 
         Raises:
             WindowError: The user quit, or the camera ended.
@@ -88,17 +91,17 @@ class Window:
                 return frame
             if wish == 'quit':
                 break
-        raise WindowError('no box was drawn: nothing is tracked')
+        raise WindowError('no box was drawn: nothing to track')
 
     def select_box(self, frame: Frame) -> tuple[float, float, float, float] | None:
         """Let the user draw a box in either modality.
 
         Returns:
-            x, y, w, h in pixels of the frame; None where the user drew none (key c or an empty box).
+            x, y, w, h in pixels of the frame; None if the user drew none (key c or an empty box).
         """
         view, scale = _to_screen(frame_view(pictures_of(frame), {}))
         selected = cv2.selectROI(self.title, view, showCrosshair=True, fromCenter=False)
-        # selectROI leaves a callback behind that draws into later pictures.
+        # selectROI leaves a callback behind that draws into later images.
         self.close()
         return box_of_selection(selected, scale, frame.rgb.shape[1])
 
@@ -111,7 +114,7 @@ class Window:
 def box_of_selection(
     selected: tuple[float, ...], scale: float, width: int
 ) -> tuple[float, float, float, float] | None:
-    """Box in pixels of a frame from a rectangle drawn in a view of its pictures side by side.
+    """Convert a rectangle drawn in a side-by-side view to a box in pixels of the frame.
 
     Args:
         selected: x, y, w, h in pixels of the view.
@@ -119,7 +122,7 @@ def box_of_selection(
         width: Width of the frame.
 
     Returns:
-        x, y, w, h, cut at the border of the picture in which its centre lies; None if it is empty.
+        x, y, w, h, clipped to the modality in which its centre lies; None if it is empty.
     """
     x, y, w, h = (value / scale for value in selected)
     if w <= 0 or h <= 0:
@@ -130,7 +133,7 @@ def box_of_selection(
 
 
 def _to_screen(view: np.ndarray) -> tuple[np.ndarray, float]:
-    """The view in OpenCV's colour order, at most :data:`MAX_SIZE`, and by how much it shrank."""
+    """The view in OpenCV's colour order, at most :data:`MAX_SIZE` large, and its scale."""
     height, width = view.shape[:2]
     scale = min(1.0, MAX_SIZE[0] / width, MAX_SIZE[1] / height)
     if scale < 1:

@@ -180,7 +180,7 @@ def test_what_the_maps_show():
 
 
 def test_two_runs_of_one_name(call):
-    with pytest.raises(ValueError, match='--runs has two of a'):
+    with pytest.raises(ValueError, match='--runs names a twice'):
         call('train_test_gap', 'config.py', '--runs', 'a=.', 'a=x', '--out', 'o')
     with pytest.raises(ValueError, match="takes NAME=PATH, got 'a'"):
         call('weight_distance_curve', 'a', '--out', 'o')

@@ -48,7 +48,7 @@ def test_halves_of_a_side_by_side_video(tmp_path):
         assert np.median(frame.rgb) == pytest.approx(left, abs=3)
         assert np.median(frame.aux) == pytest.approx(right, abs=3)
     odd = folder(tmp_path / 'odd', [1], size=(48, 63))
-    with pytest.raises(StreamError, match='63 columns are no two halves'):
+    with pytest.raises(StreamError, match='a width of 63 cannot be halved'):
         list(open_frames(odd, side_by_side=True))
     with pytest.raises(StreamError, match='brings the auxiliary modality with it'):
         open_frames(odd, odd, side_by_side=True)
@@ -100,7 +100,7 @@ def test_modalities_of_different_size(tmp_path):
     assert pairs(open_frames(rgb, aux, resize_aux=True)) == [(5, 5, False), (6, 6, False)]
     cv2.imwrite(str(tmp_path / 'a/0006.png'), np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(
-        StreamError, match=r'frame 1 of .* has 10 x 10 pixels, the first one 64 x 48'
+        StreamError, match=r'frame 1 of .* has 10 x 10 pixels, the first frame 64 x 48'
     ):
         list(open_frames(rgb))
 
@@ -134,8 +134,8 @@ def test_cameras_take_the_newest_auxiliary_picture(tmp_path):
     ]  # fmt: skip
     assert held.late == 3
     assert [aux for _, aux, _ in pairs(source('black'))] == [0, 10, 0, 0, 11]
-    with pytest.raises(StreamError, match='frame 0: camera 1 has no picture for it; --late-aux'):
+    with pytest.raises(StreamError, match='frame 0: camera 1 has no image for it; --late-aux'):
         pairs(source('error'))
     recording = open_frames(folder(tmp_path / 'a', [1])).rgb
-    with pytest.raises(StreamError, match='a camera and a recording do not go together'):
+    with pytest.raises(StreamError, match='a camera cannot be paired with a recording'):
         FrameSource(recording, FakeCamera('camera 1', []))

@@ -146,7 +146,7 @@ def test_a_camera_gives_the_newest_picture_and_each_once(captures):
 def test_a_camera_that_is_missing_or_silent_is_an_error(captures):
     with pytest.raises(StreamError, match='camera 7 cannot be opened'):
         open_stream('7')
-    with pytest.raises(StreamError, match=r'camera 0 delivered no picture for 0\.05 seconds'):
+    with pytest.raises(StreamError, match=r'camera 0 delivered no image for 0\.05 seconds'):
         Camera(0, timeout=0.05).read()
 
 
