@@ -13,6 +13,7 @@ from mmengine import fileio
 from mmengine.logging import print_log
 
 from srtrack.boxes import usable
+from srtrack.pictures import is_picture
 
 from .annotations import read_boxes, read_presence
 from .index_cache import IndexCache, SequenceIndex
@@ -20,8 +21,6 @@ from .layout import Layout
 from .paths import join, natural_key
 from .sequence import FrameError, Sequence, Window
 from .transforms.decode import load_crop
-
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
 class FolderSequence(Sequence):
@@ -200,7 +199,7 @@ class FolderSequence(Sequence):
         names = [
             name
             for name in fileio.list_dir_or_file(folder, list_dir=False, backend_args=backend_args)
-            if name.lower().endswith(PICTURE_SUFFIXES) and fnmatchcase(name, pattern)
+            if is_picture(name) and fnmatchcase(name, pattern)
         ]
         if not names:
             raise FileNotFoundError(

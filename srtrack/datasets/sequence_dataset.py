@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from mmengine import fileio
 
+from srtrack.pictures import is_of_the_system
 from srtrack.registry import DATASETS
 
 from .folder import FolderSequence
@@ -174,7 +175,7 @@ class SequenceDataset:
         names = fileio.list_dir_or_file(
             self._path(entry), list_file=False, backend_args=self.layout.backend_args
         )
-        return sorted(names, key=natural_key)
+        return sorted((name for name in names if not is_of_the_system(name)), key=natural_key)
 
     def _read_list(self, path: str) -> list[str]:
         text = fileio.get_text(path, 'utf-8-sig', self.layout.backend_args)

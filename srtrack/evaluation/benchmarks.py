@@ -67,6 +67,7 @@ def list_sequences(protocol: str, folder: str | os.PathLike) -> list[str]:
         path.stem if pattern.endswith('*.txt') else path.parent.name
         for pattern in patterns
         for path in folder.glob(pattern)
+        if not path.name.startswith('.')  # ._name.txt of macOS
     }
     if not names:
         raise ResultFileError(f'{folder}: no ground truth of {protocol} ({" or ".join(patterns)})')

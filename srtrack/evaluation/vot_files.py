@@ -150,15 +150,19 @@ def read_image_size(folder: Path) -> tuple[int, int] | None:
         fields = read_properties(metadata)
         if fields.get('width', '').isdigit() and fields.get('height', '').isdigit():
             return int(fields['width']), int(fields['height'])
-    picture = min((folder / 'color').glob('*.[jp][pn]g'), default=None)
-    if picture is None:
-        return None
-    import cv2  # only here: most evaluations need no picture
+    from srtrack.pictures import decode_bytes, is_picture  # only here: most evaluations need none
 
-    image = cv2.imread(str(picture))
-    if image is None:
-        raise ResultFileError(f'{picture}: not a picture that can be read')
-    return image.shape[1], image.shape[0]
+    color = folder / 'color'
+    pictures = (path for path in color.glob('*') if is_picture(path.name))
+    first = min(pictures, key=lambda path: path.name, default=None)
+    if first is None:
+        return None
+    try:
+        # The size as stored: that of the frames which the tracker was given.
+        height, width = decode_bytes(first.read_bytes()).shape[:2]
+    except (OSError, ValueError) as error:
+        raise ResultFileError(f'{first}: not a picture that can be read ({error})') from None
+    return width, height
 
 
 def read_properties(path: str | os.PathLike) -> dict[str, str]:

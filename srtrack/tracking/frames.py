@@ -84,7 +84,8 @@ class FrameSource:
         self.late_aux, self.resize_aux = late_aux, resize_aux
         self.live = isinstance(rgb, Camera)
         self.late = 0
-        self.remarks: list[str] = []
+        remarks = (getattr(stream, 'remark', None) for stream in (rgb, aux))
+        self.remarks = [remark for remark in remarks if remark]
         self._last = None
         self._numbers = None
         if aux is not None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from srtrack.datasets.folder import PICTURE_SUFFIXES
 from srtrack.datasets.paths import natural_key
 from srtrack.datasets.transforms import DecodePicture
+from srtrack.pictures import PICTURE_SUFFIXES, is_picture, orientation
 
 
 class StreamError(RuntimeError):
@@ -39,13 +39,27 @@ class PictureFolder:
     def __init__(self, path: str | Path, decoder=None):
         self.path = str(path)
         self.decoder = decoder or DecodePicture()
-        self.files = sorted(
-            (name for name in os.listdir(path) if name.lower().endswith(PICTURE_SUFFIXES)),
-            key=natural_key,
-        )
+        with os.scandir(path) as entries:
+            names = [each.name for each in entries if is_picture(each.name) and not each.is_dir()]
+        self.files = sorted(names, key=natural_key)
         if not self.files:
             raise StreamError(f'{path} holds no pictures ({", ".join(PICTURE_SUFFIXES)})')
         self.num_frames = len(self.files)
+
+    @property
+    def remark(self) -> str | None:
+        """That viewers turn the first picture, which is read as it is stored; None where not."""
+        file = Path(self.path, self.files[0])
+        try:
+            turned = orientation(file.read_bytes())
+        except OSError:
+            return None
+        if turned == 1:
+            return None
+        return (
+            f'{file} has the EXIF orientation {turned}: viewers turn it, here it is read as it is '
+            'stored, and boxes are in the pixels of that'
+        )
 
     def read(self, index: int) -> np.ndarray | None:
         """Read image ``index``; None after the last one.

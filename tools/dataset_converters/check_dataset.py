@@ -31,6 +31,7 @@ from srtrack.cli.arguments import run_command
 from srtrack.datasets import FolderSequence, FrameError
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_bytes, write_text
+from srtrack.pictures import is_of_the_system
 from srtrack.registry import DATASETS
 
 #: What can be found -> what it means. Errors first, then notes.
@@ -175,7 +176,11 @@ def stray_folders(dataset) -> list[str]:
     if not known:
         return []
     stream = dataset.layout.folder(dataset.layout.modalities[0])
-    others = [each for each in root.iterdir() if each.is_dir() and each.name not in known]
+    others = [
+        each
+        for each in root.iterdir()
+        if each.is_dir() and each.name not in known and not is_of_the_system(each.name)
+    ]
     sequences = [FolderSequence(str(each), each.name, dataset.layout) for each in others]
     return sorted(each.name for each in sequences if not os.path.exists(each.path(stream)))
 

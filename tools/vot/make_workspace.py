@@ -26,6 +26,7 @@ from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_properties
 from srtrack.files import write_text
 from srtrack.models.pretrained import check_checkpoint, split_source
+from srtrack.pictures import is_picture
 
 #: Experiments and analyses as in the toolkit's own stacks vot2021/rgbd and vot2022/rgbd.
 STACKS = {
@@ -109,7 +110,11 @@ def list_pictures(folder: Path, num_frames: int) -> list[Path]:
         ResultFileError: There are fewer, or their suffixes are not all .jpg or all .png.
     """
     pictures = sorted(
-        (path for path in folder.glob('*') if path.suffix in ('.jpg', '.png')),
+        (
+            path
+            for path in folder.glob('*')
+            if path.suffix in ('.jpg', '.png') and is_picture(path.name)
+        ),
         key=lambda path: natural_key(path.name),
     )
     if len(pictures) < num_frames:

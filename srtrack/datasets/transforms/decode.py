@@ -15,9 +15,10 @@ from srtrack.datasets.crops import (
     resample_reduced,
 )
 from srtrack.datasets.sequence import Window
+from srtrack.pictures import decode_bytes
 from srtrack.registry import TRANSFORMS
 
-_WHOLE = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_WHOLE = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 #: How many times smaller a JPEG is decoded -> flag.
 _SCALES = {
     1: cv2.IMREAD_COLOR,
@@ -81,7 +82,7 @@ class DecodePicture:
         if header.can_end_early and rows < header.height:
             data = end_early(data, header, rows)
         flag = cv2.IMREAD_GRAYSCALE if header.components == 1 else _SCALES[scale]
-        picture = decode_bytes(data, flag | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = decode_bytes(data, flag)
         picture = picture.reshape(*picture.shape[:2], -1)
         if scale == 1:
             pixels = resample(picture, cut, size)
@@ -199,23 +200,6 @@ def _decode_whole(data: bytes) -> np.ndarray:
         raise ValueError(
             f'the picture is {picture.dtype}, not 8-bit; a depth map needs its own loader'
         )
-    return picture
-
-
-def decode_bytes(data, flags: int) -> np.ndarray:
-    """What OpenCV makes of the bytes of a file, see ``cv2.imdecode``.
-
-    Raises:
-        ValueError: They are not a picture, cut off, or claim a size beyond all bounds.
-    """
-    if not len(data):
-        raise ValueError('the file is empty')
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ValueError(f'the picture cannot be decoded: {error.err or error}') from None
-    if picture is None:
-        raise ValueError('not a picture, or cut off')
     return picture
 
 

@@ -7,9 +7,8 @@ import math
 import cv2
 import numpy as np
 
+from srtrack.pictures import decode_bytes
 from srtrack.registry import TRANSFORMS
-
-from .decode import decode_bytes
 
 SCALES = ('picture', 'fixed')
 COLORMAPS = {

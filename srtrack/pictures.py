@@ -1,0 +1,85 @@
+"""Files of pictures: which files are some, and their pixels as they are stored.
+
+Boxes of a data set are given in the pixels of its files. A tag that asks a viewer to turn the
+picture (EXIF orientation) is therefore never obeyed, in any format.
+"""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+
+PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+#: What systems leave between the files of users: AppleDouble files, thumbnails, rubbish bins.
+_OF_THE_SYSTEM = ('.', '@eaDir', '__MACOSX', '$RECYCLE.BIN')
+_ORIENTATION = 274
+#: First bytes of a TIFF file -> byte order, and whether its offsets have 64 bits (BigTIFF).
+_TIFF = {
+    b'II*\0': ('little', False),
+    b'MM\0*': ('big', False),
+    b'II+\0': ('little', True),
+    b'MM\0+': ('big', True),
+}
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or one that a system leaves anywhere."""
+    return name.startswith(_OF_THE_SYSTEM)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of this name is a picture of the user's: ``._0000.jpg`` is none."""
+    return name.lower().endswith(PICTURE_SUFFIXES) and not is_of_the_system(name)
+
+
+def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """What OpenCV makes of the bytes of a file, see ``cv2.imdecode``, in the rows that are stored.
+
+    Raises:
+        ValueError: They are not a picture, cut off, or claim a size beyond all bounds.
+    """
+    if not len(data):
+        raise ValueError('the file is empty')
+    if flags != cv2.IMREAD_UNCHANGED:  # which is all bits set, and ignores the orientation as well
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        picture = cv2.imdecode(np.frombuffer(_without_orientation(data), np.uint8), flags)
+    except cv2.error as error:
+        raise ValueError(f'the picture cannot be decoded: {error.err or error}') from None
+    if picture is None:
+        raise ValueError('not a picture, or cut off')
+    return picture
+
+
+def orientation(data: bytes) -> int:
+    """How viewers turn a picture, 1 (not at all) to 8, by its EXIF tag."""
+    from PIL import Image  # only here: most programs never ask
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            value = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # whoever decodes the picture tells what is wrong with it
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _without_orientation(data: bytes) -> bytes:
+    """A TIFF file without its orientation, which OpenCV obeys whatever it is told."""
+    order, big = _TIFF.get(bytes(data[:4]), (None, None))
+    if order is None:
+        return data
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], order)
+
+    # Width in bytes of the offset, the number of entries, and an entry; where its value is.
+    offset, count, entry, value = (8, 8, 20, 12) if big else (4, 2, 12, 8)
+    table = number(8 if big else 4, offset)
+    for at in range(table + count, table + count + entry * min(number(table, count), 4096), entry):
+        if number(at, 2) == _ORIENTATION and number(at + value, 2) > 1:
+            turned_off = bytearray(data)
+            turned_off[at + value : at + value + 2] = (1).to_bytes(2, order)
+            return bytes(turned_off)
+    return data
