@@ -7,6 +7,7 @@ picture (EXIF orientation) is therefore never obeyed, in any format.
 from __future__ import annotations
 
 import io
+import warnings
 
 import cv2
 import numpy as np
@@ -58,8 +59,10 @@ def orientation(data: bytes) -> int:
     from PIL import Image  # only here: most programs never ask
 
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            value = picture.getexif().get(_ORIENTATION, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(io.BytesIO(data)) as picture:
+                value = picture.getexif().get(_ORIENTATION, 1)
     except Exception:  # whoever decodes the picture tells what is wrong with it
         return 1
     return value if value in range(1, 9) else 1

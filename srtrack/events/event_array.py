@@ -8,9 +8,12 @@ import numpy as np
 
 #: Unit of time -> microseconds.
 TIME_UNITS = {'s': 1e6, 'ms': 1e3, 'us': 1, 'ns': 1e-3}
+#: The same as fractions, for integers: float64 has not digits enough for nanoseconds since 1970.
+_FRACTIONS = {'s': (10**6, 1), 'ms': (1000, 1), 'us': (1, 1), 'ns': (1, 1000)}
 #: Coordinates are kept in 16 bits.
 MAX_SIDE = 2**16
-_MAX_TIME = 2.0**62
+#: Times lie between -MAX_TIME and MAX_TIME, so that sums of two do not overflow.
+MAX_TIME = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +112,21 @@ def _microseconds(t: np.ndarray, unit: str | None, source: str) -> np.ndarray:
     unit = unit or ('s' if t.dtype.kind == 'f' else 'us')
     if unit not in TIME_UNITS:
         raise ValueError(f'time_unit={unit!r} is not one of {", ".join(map(repr, TIME_UNITS))}')
-    if unit == 'us' and t.dtype.kind != 'f':
-        return t.astype(np.int64)
+    problem = f'time {{}} {unit} is too large; set time_unit'
+    if t.dtype.kind != 'f':
+        factor, divisor = _FRACTIONS[unit]
+        limit = MAX_TIME // factor
+        # Signed types hold both limits, of the others only uint64 reaches beyond them.
+        _require(
+            (t < limit) if t.dtype.kind == 'u' else (-limit < t) & (t < limit), source, problem, t
+        )
+        times = t.astype(np.int64) * factor
+        if divisor > 1:
+            times, rest = np.divmod(times, divisor)
+            times += 2 * rest + times % 2 > divisor  # halves to even, as np.rint
+        return times
     times = np.rint(t.astype(np.float64) * TIME_UNITS[unit])
-    _require(np.abs(times) < _MAX_TIME, source, f'time {{}} {unit} is too large; set time_unit', t)
+    _require(np.abs(times) < MAX_TIME, source, problem, t)
     return times.astype(np.int64)
 
 

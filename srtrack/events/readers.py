@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .event_array import Events
+from .event_array import MAX_TIME, Events
 
 #: Column -> names under which arrays of it are found, in upper or lower case.
 SPELLINGS = dict(
@@ -232,14 +232,14 @@ def _find_columns(entries: Mapping, path: Path) -> dict:
         local = _members(entries, folder)
         columns = _spelled(local)
         if columns:
-            return _completed(columns, entries, folder)
+            return _completed(columns, entries, folder, path)
     for name, array in entries.items():
         fields = getattr(getattr(array, 'dtype', None), 'names', None)
         if fields:
             rows = array[()]
             columns = _spelled({field: rows[field] for field in fields})
             if columns:
-                return _completed(columns, entries, name.rpartition('/')[0])
+                return _completed(columns, entries, name.rpartition('/')[0], path)
     found = ', '.join(sorted(entries)[:12]) or 'nothing'
     raise ValueError(
         f'{path}: no arrays x, y, t, p (or {", ".join("/".join(s[1:]) for s in SPELLINGS.values())})'
@@ -268,14 +268,37 @@ def _spelled(arrays: Mapping) -> dict | None:
     return columns
 
 
-def _completed(columns: dict, entries: Mapping, folder: str) -> dict:
+def _completed(columns: dict, entries: Mapping, folder: str, path: Path) -> dict:
     """Columns with the size and the offset of time that the root or the folder states."""
     stated = {**_members(entries, ''), **_members(entries, folder)}
+
+    def numbers(name: str, count: int) -> list:
+        """The first ``count`` numbers of an entry, as Python has them."""
+        values = np.ravel(stated[name])
+        if values.dtype.kind not in 'biuf' or len(values) < count or not np.isfinite(values).all():
+            raise ValueError(f'{path}: {name} = {stated[name]!r} is no number')
+        return values[:count].tolist()
+
     if 't_offset' in stated:
-        columns['t'] = columns['t'] + np.asarray(stated['t_offset']).item()
+        columns['t'] = _shifted(columns['t'], *numbers('t_offset', 1), path)
     if 'sensor_resolution' in stated:
-        columns['height'], columns['width'] = np.ravel(stated['sensor_resolution'])[:2].tolist()
+        columns['height'], columns['width'] = numbers('sensor_resolution', 2)
     for name in ('width', 'height'):
         if name in stated:
-            columns[name] = np.asarray(stated[name]).item()
+            (columns[name],) = numbers(name, 1)
     return columns
+
+
+def _shifted(t: np.ndarray, offset: float, path: Path) -> np.ndarray:
+    """Times plus an offset in the same unit, in 64 bits: a narrow type would wrap around."""
+    if t.dtype.kind not in 'biu':
+        return t if t.dtype.kind != 'f' else t.astype(np.float64) + offset
+    if offset != int(offset):
+        raise ValueError(f'{path}: t_offset = {offset} is no whole number, but the times are')
+    reach = (int(t.min()) + int(offset), int(t.max()) + int(offset)) if t.size else (0, 0)
+    if not -MAX_TIME < reach[0] <= reach[1] < MAX_TIME:
+        raise ValueError(
+            f'{path}: times from {reach[0]} to {reach[1]}, with t_offset = {offset}, are too large'
+        )
+    # Modulo 2**64, in which unsigned times and a negative offset come out right as well.
+    return t.astype(np.int64) + np.uint64(int(offset) % 2**64).astype(np.int64)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .event_array import Events
+from .event_array import MAX_TIME, Events
 
 #: More slices than this mean a wrong unit of time, and would fill the memory.
 MAX_SLICES = 10_000_000
@@ -78,6 +78,8 @@ def slice_by_timestamps(events: Events, timestamps) -> Slices:
     times = np.asarray(timestamps)
     if times.ndim != 1 or not len(times) or times.dtype.kind not in 'iu':
         raise ValueError('timestamps have to be a vector of whole microseconds, one for each frame')
+    if not all(-MAX_TIME < int(time) < MAX_TIME for time in (times.min(), times.max())):
+        raise ValueError(f'timestamps from {times.min()} to {times.max()} us are too large')
     times = times.astype(np.int64)
     late = np.flatnonzero(np.diff(times) <= 0)
     if len(late):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from srtrack.datasets import DecodePicture, FrameError, SequenceDataset
+from srtrack.datasets import DecodePicture, FrameError, SequenceDataset, TrackingNet
 from srtrack.registry import DATASETS, TRANSFORMS
 
 
@@ -24,6 +24,20 @@ def test_lasher_like_folder(make_sequence):
         frame = sequence.read(index)
         np.testing.assert_array_equal(frame['rgb'][5, 5], [10 + index, 0, 0])
         np.testing.assert_array_equal(frame['aux'][5, 5], [10 + index] * 3)
+
+
+def test_files_and_folders_of_the_system_are_passed_over(make_sequence, tmp_path):
+    folder = make_sequence(length=3)
+    for path in (folder / 'visible' / '._v0.png', folder / 'infrared' / '._i0000.bmp'):
+        path.write_bytes(b'Mac OS X        ')
+    (folder / 'visible' / '@eaDir').mkdir()
+    make_sequence('__MACOSX', 3)
+    dataset = SequenceDataset(folder.parent)
+    assert [(each.name, len(each)) for each in dataset] == [('seq', 3)]
+    frames = tmp_path / 'chunk' / 'frames'
+    for name in ('a', '@eaDir'):
+        (frames / name).mkdir(parents=True)
+    assert len(TrackingNet(tmp_path / 'chunk')) == 1
 
 
 def test_names_with_placeholder_list_file_and_presence(make_sequence):

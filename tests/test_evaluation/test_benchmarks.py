@@ -3,6 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from turned_pictures import turn
 
 from srtrack.boxes import TableError
 from srtrack.evaluation.benchmarks import (
@@ -64,6 +65,11 @@ def test_every_protocol_has_a_layout(tmp_path):
         list_sequences('lasher', tmp_path / 'nowhere')
 
 
+def test_files_of_the_system_are_no_sequences(tmp_path):
+    write(tmp_path, {'a.txt': BOXES, '._a.txt': 'Mac OS X', '.b.txt': BOXES})
+    assert list_sequences('lasher', tmp_path) == ['a']
+
+
 def test_lengths_that_differ_are_named(tmp_path):
     write(tmp_path, {'gt_rect/a.txt': BOXES, 'absent/a.txt': '0\n0\n'})
     with pytest.raises(ResultFileError, match=r'absent.a\.txt: 2 flags, expected 3'):
@@ -78,6 +84,11 @@ def test_image_size_is_that_of_the_file_or_of_the_first_picture(tmp_path):
     assert read_annotation('depthtrack', tmp_path, 'a').image_size is None
     (tmp_path / 'a' / 'color').mkdir()
     cv2.imwrite(str(tmp_path / 'a' / 'color' / '00000001.jpg'), np.zeros((30, 40, 3), np.uint8))
+    assert read_annotation('depthtrack', tmp_path, 'a').image_size == (40, 30)
+    # What the tracker is given has the size that is stored, whatever viewers are asked to do.
+    color = tmp_path / 'a' / 'color'
+    color.joinpath('00000001.jpg').write_bytes(turn((color / '00000001.jpg').read_bytes(), 6))
+    write(tmp_path, {'a/color/._00000001.jpg': 'Mac OS X'})
     assert read_annotation('depthtrack', tmp_path, 'a').image_size == (40, 30)
     write(tmp_path, {'b/sequence': 'name=b\nwidth=320\nheight=240\n'})
     assert read_annotation('depthtrack', tmp_path, 'b').image_size == (320, 240)

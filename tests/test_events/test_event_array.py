@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srtrack.events import Events
+from srtrack.events import Events, event_frame
 
 GOOD = dict(x=[0, 3, 2], y=[1, 1, 0], t=[10, 10, 12], p=[1, 0, 1])
 
@@ -36,10 +36,15 @@ def test_spellings_of_off(off):
         ([1.0004, 2], 'ms', [1000, 2000]),
         ([1.0, 2.0], 'us', [1, 2]),
         ([1000, 2600], 'ns', [1, 3]),
+        ([1605537493718345499, 1605537493718345501], 'ns', [1605537493718345, 1605537493718346]),
+        ([-1500, -500, 500, 1500, 2500], 'ns', [-2, 0, 0, 2, 2]),
+        (np.array([0, 250], np.uint8), 's', [0, 250_000_000]),
+        (np.array([0, 4_294_967_295], np.uint32), 'ms', [0, 4_294_967_295_000]),
     ],
 )
 def test_time_becomes_microseconds(times, unit, expected):
-    events = Events.from_arrays([0, 0], [0, 0], times, [0, 1], time_unit=unit)
+    zeros = np.zeros(len(times))
+    events = Events.from_arrays(zeros, zeros, times, zeros, time_unit=unit)
     np.testing.assert_array_equal(events.t, expected)
 
 
@@ -54,6 +59,9 @@ def test_time_becomes_microseconds(times, unit, expected):
         (dict(t=[0.0, 0.1, np.nan]), r'row 3: t = nan is not finite'),
         (dict(t=[1, 3, 2]), r'row 3: its time, 2 us, is before that of the row above; set sort'),
         (dict(t=[0.0, 1e15, 2e15]), r'row 2: time .* s is too large; set time_unit'),
+        (dict(t=np.array([0, 1, 2**63], np.uint64)), r'row 3: time 9223372036854775808 us is too'),
+        (dict(t=[0, 10**13, 2], time_unit='s'), r'row 2: time 10000000000000 s is too large'),
+        (dict(p=np.array([0, 1, 255], np.uint8)), r'row 3: polarity 255 is none of'),
         (dict(p=[0, 1, 2]), r'row 3: polarity 2 is none of 1, 0, -1'),
         (dict(p=[1, 0]), r'^rec\.h5: x, y, t, p have to be vectors of one length, .* p \(2,\)'),
         (dict(x=['a', 'b', 'c']), r'rec\.h5: x is .*, not numbers'),
@@ -64,6 +72,17 @@ def test_time_becomes_microseconds(times, unit, expected):
 def test_bad_arrays_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         Events.from_arrays(**{**GOOD, 'width': 4, 'height': 2, **change}, source='rec.h5')
+
+
+@pytest.mark.parametrize('kind', ['bool', 'int8', 'uint8', 'uint16', 'int64', 'uint64', 'float32'])
+def test_any_type_of_column(kind):
+    top = 1 if kind == 'bool' else 127
+    x, y, p = (np.array(each, kind) for each in ([0, top, 1], [top, 0, 1], [1, 0, 1]))
+    events = Events.from_arrays(x, y, np.array([0, 1, 1], kind), p, time_unit='us')
+    assert (events.width, events.height) == (top + 1, top + 1)
+    picture = event_frame(events)
+    assert picture[top, 0] == picture[0, top] == 1 and picture.sum() == 3
+    np.testing.assert_array_equal(events.p, [True, False, True])
 
 
 def test_sort_keeps_events_of_one_time_in_order():

@@ -187,6 +187,52 @@ def test_hdf5(tmp_path):
         read_events(path)
 
 
+#: Type of t, t_offset, and what comes out; times are 5, 6, 6.
+OFFSETS = [
+    ('uint32', 4_294_967_295, 4_294_967_295),  # wraps around in 32 bits
+    ('uint32', 49_599_300_523, 49_599_300_523),  # as DSEC has it; does not fit into 32 bits
+    ('int16', np.uint64(70_000), 70_000),
+    ('uint8', np.int64(-3), -3),
+    ('uint64', -5, -5),
+    ('uint64', 2**61, 2**61),
+    ('int64', 1e6, 1_000_000),
+    ('float32', 1_605_537_493, 1_605_537_493_000_000),  # seconds
+]
+
+
+@pytest.mark.parametrize('kind, offset, expected', OFFSETS)
+@pytest.mark.parametrize('suffix', ['.npz', '.h5'])
+def test_offset_of_time(tmp_path, suffix, kind, offset, expected):
+    seconds = 'float' in kind
+    t = COLUMNS['t'].astype(kind)
+    entries = {**COLUMNS, 't': t, 't_offset': offset}
+    path = tmp_path / f'events{suffix}'
+    if suffix == '.npz':
+        np.savez(path, **entries)
+    else:
+        with pytest.importorskip('h5py').File(path, 'w') as file:
+            file.update(entries)
+    assert_read(read_events(path), [int(each) * 10 ** (6 * seconds) + expected for each in t])
+
+
+@pytest.mark.parametrize(
+    'entries, message',
+    [
+        (dict(t_offset=2**62), r'events\.npz: times from 4611686018427387909 .* are too large'),
+        (dict(t_offset=0.5), r'events\.npz: t_offset = 0\.5 is no whole number'),
+        (dict(t_offset=np.nan), r'events\.npz: t_offset = .*nan.* is no number'),
+        (dict(t_offset=np.empty(0)), r'events\.npz: t_offset = .* is no number'),
+        (dict(t_offset='late'), r'events\.npz: t_offset = .*late.* is no number'),
+        (dict(width='wide'), r'events\.npz: width = .* is no number'),
+        (dict(sensor_resolution=[4]), r'events\.npz: sensor_resolution = .* is no number'),
+    ],
+)
+def test_odd_offset_or_size(tmp_path, entries, message):
+    np.savez(tmp_path / 'events.npz', **COLUMNS, **entries)
+    with pytest.raises(ValueError, match=message):
+        read_events(tmp_path / 'events.npz')
+
+
 def test_unknown_filter_of_hdf5(tmp_path):
     h5py = pytest.importorskip('h5py')
     path = tmp_path / 'events.h5'

@@ -7,7 +7,9 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from turned_pictures import turn
 
+from srtrack.tracking.frames import FrameSource
 from srtrack.tracking.streams import Camera, PictureFolder, StreamError, Video, open_stream
 
 
@@ -83,6 +85,27 @@ def test_folders_and_videos_give_their_pictures_in_order(tmp_path):
     video = Video(write_video(tmp_path / 'video.avi', [40, 120, 200]))
     assert (video.num_frames, video.fps) == (3, 20.0)
     assert values(video) == pytest.approx([40, 120, 200], abs=3)
+
+
+def test_files_of_the_system_are_no_frames(tmp_path):
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f'{number}.jpg'), picture(number * 10))
+        (tmp_path / f'._{number}.jpg').write_bytes(b'Mac OS X        ')
+    for name in ('.DS_Store', 'Thumbs.db'):
+        (tmp_path / name).write_bytes(b'no picture')
+    (tmp_path / '@eaDir').mkdir()
+    (tmp_path / '3.jpg').mkdir()
+    assert values(PictureFolder(tmp_path)) == [10, 20]
+
+
+def test_a_picture_that_viewers_turn_is_read_as_stored_and_told(tmp_path):
+    for number in (1, 2):
+        data = cv2.imencode('.jpg', picture(number * 10))[1].tobytes()
+        (tmp_path / f'{number}.jpg').write_bytes(turn(data, 6))
+    folder = PictureFolder(tmp_path)
+    assert folder.read(0).shape == (48, 64, 3)
+    (remark,) = FrameSource(folder).remarks
+    assert '1.jpg' in remark and 'EXIF orientation 6' in remark
 
 
 def test_colours_arrive_in_rgb_order(tmp_path):
