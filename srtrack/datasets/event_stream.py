@@ -29,6 +29,8 @@ from srtrack.events import (
 )
 from srtrack.registry import TRANSFORMS
 
+from .paths import sample_digest, stamp
+
 if TYPE_CHECKING:
     from .folder import FolderSequence
 
@@ -223,8 +225,9 @@ class EventStream:
         """Folder of a decoded recording: another one where the file or the way to read it changes."""
         identity = [path, self.reading]
         if os.path.isfile(path):
-            state = os.stat(path)
-            identity = [os.path.abspath(path), self.reading, state.st_size, state.st_mtime_ns]
+            # Copying keeps size and time of a file, and not every file system has times of change.
+            state = [*stamp(path), sample_digest(path)]
+            identity = [os.path.abspath(path), self.reading, *state]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
         return os.path.join(self.cache_dir, f'{os.path.basename(path)}-{digest}')
 

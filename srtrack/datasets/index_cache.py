@@ -22,6 +22,8 @@ from mmengine.logging import print_log
 from srtrack.files import whole_file
 from srtrack.version import __version__
 
+from .paths import stamp
+
 #: Names the folder of the caches; ``0`` or nothing turns them off.
 ENVIRONMENT = 'SRTRACK_INDEX_CACHE'
 #: Data sets that are indexed faster than this (in seconds) leave no file in the default folder.
@@ -116,7 +118,7 @@ class IndexCache:
         if self._stored is None:
             self._stored = self._read()
         # Before they are read: what changes meanwhile is then noticed the next time.
-        stamps = [_stamp(path) for path in sources]
+        stamps = [stamp(path) for path in sources]
         settled = all(_is_settled(stamp) for stamp in stamps)
         stored = self._stored.get(key)
         if stored is not None and stored[0] == stamps:
@@ -164,15 +166,6 @@ class IndexCache:
                 'current',
                 logging.WARNING,
             )
-
-
-def _stamp(path: str) -> list[int] | None:
-    """Times of change in ns, size and inode of a file or folder, None where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino]
 
 
 def _is_settled(stamp: list[int] | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 
@@ -23,3 +24,23 @@ def join(folder: str, *parts: str, name: str = '', backend_args: dict | None = N
 def base_name(folder: str) -> str:
     """Last part of a path or URI."""
     return os.path.basename(folder.rstrip('/') if '://' in folder else os.path.abspath(folder))
+
+
+def stamp(path: str) -> list[int] | None:
+    """Times of change in ns, size and inode of a file or folder, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino]
+
+
+def sample_digest(path: str, size: int = 2**16) -> str:
+    """SHA-256 of ``size`` bytes each of the head, the middle and the tail of a file."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        end = file.seek(0, os.SEEK_END)
+        for at in (0, (end - size) // 2, end - size):
+            file.seek(max(at, 0))
+            digest.update(file.read(size))
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import re
 import tempfile
@@ -117,6 +118,27 @@ def test_cache(make_event_sequence, reads, tmp_path):
     np.savez(folder / 'events.npz', **columns, width=WIDTH, height=HEIGHT)
     changed = with_stream(folder, **stream)[0].read(4)['aux']
     assert reads == ['seq'] * 3 and (changed != expected).any()
+
+
+@pytest.mark.parametrize('times_of_change', [True, False])
+def test_a_recording_that_is_replaced_is_decoded_anew(
+    make_event_sequence, tmp_path, monkeypatch, times_of_change
+):
+    """By one of the same size and time, as ``cp -p`` and ``rsync -t`` leave it."""
+    folder, other = make_event_sequence('a'), make_event_sequence('b', seed=1)
+    recording, size = folder / 'events.npz', dict(width=WIDTH, height=HEIGHT)
+    if not times_of_change:
+        monkeypatch.setattr(event_stream, 'stamp', lambda path: [os.path.getsize(path)])
+    stream = dict(timestamps='frame_times.txt', cache_dir=str(tmp_path / 'cache'))
+    first = with_stream(folder, **stream)[0].read(4)['aux']
+    before = recording.stat()
+    np.savez(recording, **random_columns(seed=1), **size)
+    os.utime(recording, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert recording.stat().st_size == before.st_size
+    expected = with_stream(other, timestamps='frame_times.txt')[1].read(4)['aux']
+    got = with_stream(folder, **stream)[0].read(4)['aux']
+    np.testing.assert_array_equal(got, expected)
+    assert (got != first).any()
 
 
 def test_remote_recording(make_event_sequence, tmp_path):
