@@ -16,7 +16,7 @@ from srtrack.registry import DATASETS
 from .sequence import FrameError, Sequence
 from .transforms import Pipeline
 
-#: Draws for one pair before its sources are declared to have none.
+#: Draws for one pair before its source is declared to have none.
 MAX_DRAWS = 1000
 
 
@@ -31,8 +31,9 @@ class PairDataset(torch.utils.data.Dataset):
 
     A source is drawn by ratio, one of its sequences uniformly, a template frame uniformly among the
     frames whose target is visible and large enough, and a search frame uniformly among those of
-    them that are at most ``max_gap`` away. What cannot give a pair (too few such frames, a crop
-    that the pipeline refuses) is drawn again.
+    them that are at most ``max_gap`` away. What cannot give a pair (too few such frames, a frame
+    that cannot be read, a crop that the pipeline refuses) is drawn again from the same source, so
+    that the shares of the sources are those of the ratios whatever a source is made of.
 
     Args:
         sources: Data sets of sequences, or their configs.
@@ -110,8 +111,8 @@ class PairDataset(torch.utils.data.Dataset):
             RuntimeError: Too many frames cannot be read, or no draw gives a pair.
         """
         rng = np.random.default_rng((self.seed or 0, n))
+        source = self.sources[rng.choice(len(self.sources), p=self.shares)]
         for _ in range(MAX_DRAWS):
-            source = self.sources[rng.choice(len(self.sources), p=self.shares)]
             sequence = source[int(rng.integers(len(source)))]
             frames = self._draw_frames(sequence, rng)
             if frames is None:
@@ -125,7 +126,7 @@ class PairDataset(torch.utils.data.Dataset):
             if packed is not None:
                 return packed
         raise RuntimeError(
-            f'no pair in {MAX_DRAWS} draws from {self.metainfo["dataset"]}, the last from sequence '
+            f'no pair in {MAX_DRAWS} draws from {source.name}, the last from sequence '
             f'{sequence.name}: are there two frames at most max_gap={self.max_gap} apart with '
             f'visible targets of min_size={self.min_size} px?'
         )

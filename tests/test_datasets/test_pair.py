@@ -103,6 +103,39 @@ def test_sources_mix_by_ratio_and_sequences_uniformly(memory):
         assert abs(names.count(f'y{i}') / len(names) - 0.25) < 4 * np.sqrt(3 / 16 / len(names))
 
 
+def test_shares_hold_where_most_draws_of_a_source_give_no_pair(memory):
+    """Sequences without a pair, refused crops and unreadable frames: all are drawn again."""
+    absent = [memory.sequence([BOX] * 2, [True, False], name=f'absent{i}') for i in range(4)]
+    unreadable = memory.sequence([BOX] * 2, name='unreadable')
+    refused = memory.sequence([BOX] * 2, name='refused')
+    sources = [
+        memory.dataset([memory.sequence([BOX] * 2, name='good')], 'x'),
+        memory.dataset([*absent, unreadable, refused, memory.sequence([BOX] * 2, name='y')], 'y'),
+    ]
+
+    def pipeline(results):
+        if results['sequence'].name == 'unreadable':
+            raise FrameError('broken')
+        return None if results['sequence'].name == 'refused' else results
+
+    dataset = PairDataset(sources, [pipeline], max_unreadable=1)
+    drawn = [dataset[n]['dataset'] for n in range(2000)]
+    assert abs(drawn.count('x') / 2000 - 0.5) < 4 * np.sqrt(0.25 / 2000)
+    assert [dataset[n]['dataset'] for n in range(100, 200)] == drawn[100:200]
+    with pytest.raises(RuntimeError, match=r'no pair in .* draws from none, '):
+        _draws(None, sources=[sources[0], memory.dataset(absent, 'none')])
+
+
+def test_draws_are_those_of_earlier_versions_where_every_sequence_gives_a_pair(memory):
+    sources = [
+        memory.dataset([_moving(memory, f'{name}{i}') for i in range(3)], name) for name in 'xy'
+    ]
+    assert _draws(None, 6, sources=sources, ratios=[2, 1], seed=7) == [
+        ('x', 'x2', 17, 10), ('y', 'y2', 2, 5), ('x', 'x0', 8, 9),
+        ('y', 'y1', 17, 6), ('x', 'x2', 5, 13), ('x', 'x2', 13, 4),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize('ratios', [[1, 2], [0], [-1], [float('nan')]])
 def test_bad_ratios(memory, ratios):
     with pytest.raises(ValueError, match='ratios'):
