@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -29,6 +32,50 @@ def recording(tmp_path):
 def convert(load_tool):
     """Run the converter."""
     return load_tool(TOOL)
+
+
+@pytest.fixture
+def tool(convert):
+    """The module of the converter."""
+    return sys.modules['events_to_frames']
+
+
+def test_settings_are_told_beside_the_pictures(convert, recording, tmp_path):
+    convert(recording, 'out', '--fps', 25, '--representation', 'tsltd')
+    told = json.loads((tmp_path / 'out.settings.json').read_text())
+    assert told['recording'] == str(recording) and told['representation'] == 'tsltd'
+    assert told['fps'] == 25 and 'unfinished' not in told
+    assert 'tsltd of' in convert(recording, 'out')[2]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        'out', 'out.settings.json', 'recording.npz'
+    ]  # fmt: skip
+
+
+def test_two_converters_do_not_mix_their_pictures(tool, recording, convert, tmp_path):
+    """The second one starts, with other settings, while the first one draws."""
+    folder, settings = tmp_path / 'out', dict(representation='tsltd', recording='r.npz')
+    with tool.claimed(folder, settings) as partial:
+        status, _, error = convert(recording, 'out')
+        assert status == 1 and 'another converter is filling' in error
+        assert 'tsltd of r.npz' in error
+        (partial / '0.png').write_bytes(b'first')
+    assert [each.read_bytes() for each in folder.iterdir()] == [b'first']
+
+
+def test_what_a_killed_converter_left_is_removed(tool, recording, convert, tmp_path, monkeypatch):
+    process = subprocess.Popen([sys.executable, '-c', ''])
+    process.wait()
+    with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
+        patch.setattr(tool.os, 'getpid', lambda: process.pid)
+        patch.setattr(tool.shutil, 'rmtree', lambda *_, **__: None)
+        patch.setattr(tool.Path, 'unlink', lambda *_, **__: None)
+        with tool.claimed(tmp_path / 'out', {}) as partial:
+            (partial / 'old.png').touch()
+            raise ZeroDivisionError
+    assert (tmp_path / '.out.partial/old.png').exists()
+    assert convert(recording, 'out')[0] == 0
+    assert len(read_pictures(tmp_path / 'out')) == 2
+    assert not list(tmp_path.glob('.out*'))
 
 
 def test_real_recording_at_the_times_of_its_frames(run_tool, shared, tmp_path):

@@ -2,19 +2,27 @@
 """Draw the recording of an event camera as pictures, one for each frame.
 
 Reads AEDAT4, text (rows t x y p), HDF5 and npz. A picture shows the events since the frame before.
+OUT_DIR appears when all pictures are there; OUT_DIR.settings.json tells what they were drawn with.
 Training and test can draw the same pictures as they need them: see EventStream in docs/events.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 from mmengine.utils import ProgressBar
 
 from srtrack.cli.arguments import run_command
+from srtrack.evaluation.results import write_text
 from srtrack.events import (
     PICTURES,
     TIME_UNITS,
@@ -28,6 +36,7 @@ from srtrack.events import (
     slice_by_rate,
     slice_by_timestamps,
 )
+from srtrack.version import __version__
 
 #: Of a recording without times of frames; that of the greyscale frames of a DAVIS.
 DEFAULT_FPS = 25.0
@@ -107,11 +116,83 @@ def write_pictures(slices: Slices, names: list[str], folder: Path, representatio
     print(file=sys.stderr)
 
 
+@contextlib.contextmanager
+def claimed(folder: Path, settings: dict) -> Iterator[Path]:
+    """An empty folder that becomes ``folder`` at the end, and is no other process's till then.
+
+    Beside it is ``<folder>.settings.json``, with what the pictures in it are made of.
+
+    Raises:
+        FileExistsError: ``folder`` holds something, or another converter is filling it.
+    """
+    folder = folder.resolve()
+    partial = folder.with_name(f'.{folder.name}.partial')
+    record = folder.with_name(f'{folder.name}.settings.json')
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f'{folder} is not an empty folder{_made_of(record)}; name a new one')
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if partial.exists():
+        _take_over(partial, record)
+    record.unlink(missing_ok=True)  # of pictures that are gone; its owner is none of partial's
+    try:
+        partial.mkdir()
+    except FileExistsError:
+        raise FileExistsError(f'another converter is filling {partial}') from None
+    try:
+        owner = dict(process=os.getpid(), host=socket.gethostname())
+        write_text(record, json.dumps(dict(settings, unfinished=owner), indent=1) + '\n')
+        yield partial
+        try:
+            partial.replace(folder)  # which may be there, but empty
+        except OSError as error:
+            raise FileExistsError(
+                f'{folder} was filled by somebody else meanwhile ({error.strerror})'
+            ) from None
+        write_text(record, json.dumps(settings, indent=1) + '\n')
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        record.unlink(missing_ok=True)
+        raise
+
+
+def _take_over(partial: Path, record: Path) -> None:
+    """Remove what a converter that was killed has left; refuse to touch that of one that runs."""
+    try:
+        owner = json.loads(record.read_text())['unfinished']
+        os.kill(owner['process'], 0)
+        dead = False
+    except ProcessLookupError:
+        dead = owner['host'] == socket.gethostname()
+    except (OSError, ValueError, KeyError, TypeError):
+        dead = False
+    if not dead:
+        raise FileExistsError(
+            f'another converter is filling {partial}{_made_of(record)}; name another OUT_DIR, or '
+            'delete that folder if the converter has ended'
+        )
+    abandoned = partial.with_name(f'{partial.name}.{os.getpid()}')
+    partial.rename(abandoned)  # by one process only
+    shutil.rmtree(abandoned)
+
+
+def _made_of(record: Path) -> str:
+    """What the settings file tells of the pictures, for a message."""
+    try:
+        settings = json.loads(record.read_text())
+        return f' ({settings["representation"]} of {settings["recording"]}, see {record})'
+    except (OSError, ValueError, KeyError, TypeError):
+        return ''
+
+
 def main() -> None:
     args = parse_args()
-    folder = Path(args.out_dir)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f'{folder} is not an empty folder; name a new one')
+    # All that decides the pixels.
+    settings = dict(vars(args), recording=os.path.abspath(args.recording), version=__version__)
+    with claimed(Path(settings.pop('out_dir')), settings) as folder:
+        convert(args, folder)
+
+
+def convert(args: argparse.Namespace, folder: Path) -> None:
     times = names = None
     if args.timestamps:
         text = Path(args.timestamps).read_text(encoding='utf-8-sig')
@@ -121,11 +202,10 @@ def main() -> None:
     recording = read_recording(args.recording, width, height, args.time_unit, args.sort)
     slices, events = cut(recording, args, times), recording.events
     names = names or [f'{index:08d}' for index in range(len(slices))]
-    folder.mkdir(parents=True, exist_ok=True)
     write_pictures(slices, names, folder, args.representation)
     empty = sum(not len(part.events) for part in slices)
     print(
-        f'{len(slices)} pictures of {events.width} x {events.height} in {folder}, '
+        f'{len(slices)} pictures of {events.width} x {events.height} in {args.out_dir}, '
         f'{empty} of them without events; {slices.num_events} of {len(events)} events drawn'
     )
 
