@@ -13,6 +13,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .conversion import convert
+from .downloading import downloaded, is_url
 from .families import FAMILIES
 from .reading import CheckpointError, read_foreign_checkpoint, sha256, unreadable
 
@@ -24,8 +25,9 @@ def split_source(source: str) -> tuple[str | None, str]:
 
 
 def describe_source(source: str) -> dict[str, str] | None:
-    """Path and SHA-256 of a checkpoint ``[family:]path``; None where it is no local file."""
+    """Path and SHA-256 of a checkpoint ``[family:]path``; None where there is no file of it."""
     path = split_source(source)[1]
+    path = downloaded(path) if is_url(path) else path
     return dict(path=path, sha256=sha256(path)) if os.path.isfile(path) else None
 
 
@@ -40,6 +42,7 @@ def _register_family(family: str) -> None:
     @CheckpointLoader.register_scheme(prefixes=prefix, force=True)
     def load(filename: str, map_location='cpu') -> dict:
         path = filename[len(prefix) :]
+        path = downloaded(path) if is_url(path) else path
         state_dict = read_foreign_checkpoint(path, map_location)
         try:
             converted, report = convert(state_dict, FAMILIES[family])
@@ -58,8 +61,8 @@ def check_checkpoint(source: str) -> dict | None:
     """Make sure that a checkpoint is there and whole, before anything expensive starts.
 
     Args:
-        source (str): A file, a file with the prefix of its family, or a URL. What comes over HTTP is
-            downloaded to where PyTorch keeps such files; other URLs are not checked.
+        source (str): A file or a URL, with or without the prefix of its family. What comes over HTTP
+            is downloaded, see :func:`~.downloading.downloaded`; other URLs are not checked.
 
     Returns:
         dict: What the file holds, with tensors on the device ``meta``; None if that is not known.
@@ -68,31 +71,21 @@ def check_checkpoint(source: str) -> dict | None:
         CheckpointError: There is no such file, it cannot be read, or is damaged (checksums of all
             its parts are compared).
     """
-    if source.startswith(('http://', 'https://')):
-        return _download(source)
-    if '://' in source:
-        return None
     family, path = split_source(source)
+    if is_url(path):
+        path = downloaded(path)
+    elif '://' in path:
+        return None
     _check_sums(path)
     if family:
         return read_foreign_checkpoint(path, map_location='meta')
-    if not os.path.isfile(source):
+    if not os.path.isfile(path):
         raise CheckpointError(f'there is no checkpoint {source}')
     try:
-        mmap = zipfile.is_zipfile(source)  # then nothing but the index is read
-        return torch.load(source, map_location='meta', weights_only=True, mmap=mmap)
+        mmap = zipfile.is_zipfile(path)  # then nothing but the index is read
+        return torch.load(path, map_location='meta', weights_only=True, mmap=mmap)
     except Exception as error:
         raise CheckpointError(unreadable(source, error)) from error
-
-
-def _download(url: str) -> dict:
-    # MMEngine would run what is pickled in it, as PyTorch does with a file from the net by default.
-    try:
-        return torch.hub.load_state_dict_from_url(
-            url, map_location='meta', progress=False, weights_only=True
-        )
-    except Exception as error:
-        raise CheckpointError(unreadable(url, error)) from error
 
 
 def _check_sums(path: str) -> None:
