@@ -21,12 +21,18 @@ MAX_PADDED_SIDE = 12288
 MAX_BOX_RATIO = 10
 
 
-def target_window(box, factor: float) -> Window:
+def target_window(box, factor: float, exact: bool = False) -> Window:
     """Square window around a box: concentric, of side ``ceil(sqrt(w h) * factor)`` pixels.
+
+    A crop is cut at whole pixels, up to half a pixel of the picture beside the window, and the public
+    trackers pay no heed to that when they put boxes into the crop or back: where a target of 8 pixels
+    is enlarged eightfold, a label is up to 4 pixels of the crop beside it in each direction.
 
     Args:
         box: x, y, w, h in pixels.
         factor: Side of the window over the geometric mean of the box's sides.
+        exact: Move the window to where it is cut, see :func:`cut_window`: the crop is the same, and
+            boxes in it are where the target is. Default: as the public trackers have it.
 
     Raises:
         ValueError: The box has no area, or is not finite.
@@ -35,7 +41,17 @@ def target_window(box, factor: float) -> Window:
     area = w * h
     if not (w > 0 and h > 0 and math.isfinite(x + y + area)):
         raise ValueError(f'a window needs a finite box with area, got x, y, w, h = {x, y, w, h}')
-    return Window(x + 0.5 * w, y + 0.5 * h, float(math.ceil(math.sqrt(area) * factor)))
+    side = math.ceil(math.sqrt(area) * factor)
+    center_x, center_y = x + 0.5 * w, y + 0.5 * h
+    if exact:
+        center_x = _first_pixel(center_x, side) + 0.5 * side
+        center_y = _first_pixel(center_y, side) + 0.5 * side
+    return Window(center_x, center_y, float(side))
+
+
+def _first_pixel(center: float, side: int) -> int:
+    """First row or column of a window, as the public trackers round."""
+    return round(center - 0.5 * side)
 
 
 class Cut(NamedTuple):
@@ -74,8 +90,7 @@ def cut_window(window: Window, height: int, width: int) -> Cut:
     trackers, the last row and the last column of the picture count as outside.
     """
     side = math.ceil(window.side)
-    left = round(window.center_x - 0.5 * side)
-    top = round(window.center_y - 0.5 * side)
+    left, top = _first_pixel(window.center_x, side), _first_pixel(window.center_y, side)
     x2, y2 = min(left + side, width - 1), min(top + side, height - 1)
     return Cut(left, top, side, max(left, 0), max(top, 0), x2, y2)
 

@@ -105,6 +105,33 @@ def test_gt_box_is_where_the_target_is(memory, flip):
         np.testing.assert_allclose(ends, high, atol=atol)
 
 
+@pytest.mark.parametrize('side', [8, 20, 50])
+def test_labels_of_small_targets(memory, side):
+    """Whole-pixel windows leave the public trackers' labels off; the switch moves no pixel."""
+    sequence = memory.sequence([[60, 40, side, side]])
+    errors = {False: [], True: []}
+    for seed in range(60):
+        crops = {}
+        for exact in errors:
+            results = SampleWindows(exact_windows=exact)(
+                _pair(sequence, np.random.default_rng(seed))
+            )
+            results = LoadCrops(64, 256)(results)
+            crops[exact] = results['search']['aux']
+            x, y, w, h = results['gt_box'] * 256
+            rows, columns = np.nonzero(crops[exact][..., 0] > 125)
+            seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            edges = zip((x, y, x + w, y + h), seen)
+            inside = [label - edge for label, edge in edges if 8 < edge < 248]
+            errors[exact] += inside
+        np.testing.assert_array_equal(crops[False], crops[True])
+    assert len(errors[True]) > 100
+    # Half a pixel is the convention of the pixel grid, half a pixel the rounding of what is seen.
+    assert np.abs(errors[True]).max() < 1.05
+    jittered = 0.5 * 256 / (4 * side)  # half a pixel of the picture, enlarged
+    assert 1.05 < np.abs(errors[False]).max() < 1.05 + 2 * jittered
+
+
 def test_black_crop_is_refused(memory):
     boxes = [[60, 40, 20, 20], [-90, 40, 20, 20]]
     sequence = memory.sequence(boxes)

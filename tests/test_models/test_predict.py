@@ -62,15 +62,15 @@ def test_lockstep_gives_the_boxes_of_one_sequence_at_a_time(model, source):
         np.testing.assert_allclose(together[name], boxes, atol=1e-2)
 
 
-@pytest.mark.parametrize('momentum', [0.0, 0.75])
-def test_one_step_written_out(model, source, momentum):
+@pytest.mark.parametrize(('momentum', 'exact'), [(0.0, False), (0.75, False), (0.0, True)])
+def test_one_step_written_out(model, source, monkeypatch, momentum, exact):
     """Crop, network, window, arg-max, back to the picture: the protocol in a few plain lines."""
     first, second = (source[0].read(t)['rgb'] for t in (0, 1))
     start = source[0].boxes[0]
-    model.test_cfg['size_momentum'] = momentum
+    monkeypatch.setitem(model.test_cfg, 'size_momentum', momentum)
+    monkeypatch.setitem(model.test_cfg, 'exact_windows', exact)
     state = model.initialize(first, start)
     (score,) = model.track([state], [second])
-    model.test_cfg['size_momentum'] = 0.0
 
     def normalized(image, factor, size):
         pixels = torch.from_numpy(crop(image, target_window(start, factor), size)).double()
@@ -86,7 +86,14 @@ def test_one_step_written_out(model, source, momentum):
     row, column = divmod(int(response.argmax()), 4)
     offset, size = out['offset_map'][0, :, row, column], out['size_map'][0, :, row, column]
     box = [(column + offset[0]) / 4, (row + offset[1]) / 4, *size]
-    found = box_from_crop(box, target_window(start, 4), 64)
+    window = target_window(start, 4)
+    if exact:  # its corner is where the crop was cut
+        corner = round(window.center_x - window.side / 2), round(window.center_y - window.side / 2)
+        window = window._replace(
+            center_x=corner[0] + window.side / 2, center_y=corner[1] + window.side / 2
+        )
+        assert window != target_window(start, 4)
+    found = box_from_crop(box, window, 64)
     center, side = found[:2] + found[2:] / 2, (1 - momentum) * found[2:] + momentum * start[2:]
     expected = clip_box([*(center - side / 2), *side], 240, 320, 10)
     np.testing.assert_allclose(state.box, expected, atol=1e-3)

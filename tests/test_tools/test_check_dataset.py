@@ -7,6 +7,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from turned_pictures import turn
 
 TOOL = 'dataset_converters/check_dataset.py'
 
@@ -64,16 +65,19 @@ def test_everything_that_can_be_wrong(make, check, tmp_path):
     make('no box', ['nan,nan,nan,nan', '0,0,0,0'])
     make('longer', [good] * 3, length=4)
     make('late', ['nan,nan,nan,nan', '1,1,-3,4', '2,2,0,4', good])
+    turned = make('turned', [good] * 3) / 'aux/0000.png'
+    turned.write_bytes(turn(turned.read_bytes(), 6))
     make('beyond', [good, '-20,3,10,10', '35,3,20,10', '40,3,5,5'])
     (tmp_path / 'data/readme').mkdir()
     make('of another split', [good])
     names = ['fine', 'no aux', 'bad row', 'broken', 'sizes', 'no box', 'longer', 'late', 'beyond']
+    names.append('turned')
     (tmp_path / 'data/train.txt').write_text('\n'.join(names) + '\n')
     arguments = ['data', '--json', 'r.json', '--cfg-options', 'split=train']
     status, output, error = check(*arguments)
     assert status == 1
-    assert error.splitlines()[-1] == 'error: 6 of 9 sequences cannot be used as they are'
-    assert 'data: 9 sequences' in output
+    assert error.splitlines()[-1] == 'error: 6 of 10 sequences cannot be used as they are'
+    assert 'data: 10 sequences' in output
     report = json.loads((tmp_path / 'r.json').read_text())
     found = {
         each['name']: {finding['kind']: finding['frames'] for finding in each['findings']}
@@ -81,6 +85,7 @@ def test_everything_that_can_be_wrong(make, check, tmp_path):
     }
     assert found == {
         'fine': {},
+        'turned': {'turned': 1},
         'no aux': {'unusable': 0},
         'bad row': {'unusable': 0},
         'longer': {'unusable': 0},

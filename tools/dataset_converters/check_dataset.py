@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from mmengine import fileio
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -31,7 +32,7 @@ from srtrack.cli.arguments import run_command
 from srtrack.datasets import FolderSequence, FrameError
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_bytes, write_text
-from srtrack.pictures import is_of_the_system
+from srtrack.pictures import is_of_the_system, orientation
 from srtrack.registry import DATASETS
 
 #: What can be found -> what it means. Errors first, then notes.
@@ -50,6 +51,7 @@ NOTES = {
     'outside': 'frames whose box lies outside the picture',
     'across edge': 'frames whose box reaches beyond the picture by more than a pixel',
     'size changes': 'frames of another size than the first one',
+    'turned': 'pictures that viewers turn (EXIF orientation); they are read as they are stored',
     'no sequence': 'folders without frames beside the sequences',
 }
 #: Examples that the table names.
@@ -100,6 +102,9 @@ def check_sequence(sequence, full: bool = False) -> dict:
     sizes, findings = check_pictures(sequence, frames)
     size = sizes.get(min(sizes, default=0))
     findings += check_boxes(sequence, size)
+    turned = [index for index in sizes if is_turned(sequence, index)]
+    if turned:
+        findings.append(Finding('turned', len(turned), _frames(turned)))
     if getattr(sequence, 'note', None):
         findings.append(Finding('lengths', 0, sequence.note))
     changes = [index for index, other in sizes.items() if other != size]
@@ -130,6 +135,16 @@ def check_pictures(sequence, frames) -> tuple[dict[int, tuple[int, int]], list[F
             problems[kind].append(str(error))
     found = [Finding(kind, len(errors), errors[0]) for kind, errors in problems.items() if errors]
     return sizes, found
+
+
+def is_turned(sequence, index: int) -> bool:
+    """Whether a viewer turns a picture of the frame; boxes may then have been drawn on another."""
+    if not isinstance(sequence, FolderSequence):
+        return False
+    args = sequence.layout.backend_args
+    streams = [each for each in sequence.modalities if each not in sequence.layout.recordings]
+    files = [sequence.frame_path(modality, index) for modality in streams]
+    return any(orientation(fileio.get(file, args)) != 1 for file in files)
 
 
 def check_boxes(sequence, size: tuple[int, int] | None) -> list[Finding]:

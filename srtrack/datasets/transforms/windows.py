@@ -30,6 +30,10 @@ class SampleWindows(BaseTransform):
         search_factor: Side of the search window over sqrt(w h) of the jittered box.
         center_jitter: See above.
         scale_jitter: See above.
+        exact_windows: Put boxes into crops exactly, see
+            :func:`~srtrack.datasets.crops.target_window`; the pixels are the same. Default: the
+            public trackers' way, up to half a pixel of the picture off. ``model.test_cfg`` has the
+            same switch.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class SampleWindows(BaseTransform):
         search_factor: float = 4.0,
         center_jitter: float = 3.0,
         scale_jitter: float = 0.25,
+        exact_windows: bool = False,
     ) -> None:
         for key, value in dict(
             template_factor=template_factor, search_factor=search_factor
@@ -48,6 +53,7 @@ class SampleWindows(BaseTransform):
         self.search_factor = search_factor
         self.center_jitter = center_jitter
         self.scale_jitter = scale_jitter
+        self.exact_windows = exact_windows
 
     def transform(self, results: dict) -> dict | None:
         """Add both windows, or refuse the pair."""
@@ -57,9 +63,12 @@ class SampleWindows(BaseTransform):
         width, height = (w, h) * np.exp(rng.standard_normal(2) * self.scale_jitter)
         shift_x, shift_y = math.sqrt(width * height) * self.center_jitter * (rng.random(2) - 0.5)
         left, top = center_x + shift_x - 0.5 * width, center_y + shift_y - 0.5 * height
-        window = target_window((left, top, width, height), self.search_factor)
+        exact = self.exact_windows
+        window = target_window((left, top, width, height), self.search_factor, exact)
         if max(abs(center_x - window.center_x), abs(center_y - window.center_y)) >= window.side / 2:
             return None
-        results['template_window'] = target_window(results['template_box'], self.template_factor)
+        results['template_window'] = target_window(
+            results['template_box'], self.template_factor, exact
+        )
         results['search_window'] = window
         return results

@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from srtrack.datasets.crops import box_from_crop, clip_box, crop, target_window
+from srtrack.datasets.sequence import Window
 from srtrack.models.data_preprocessor import TrackDataPreprocessor
 from srtrack.models.heads import hann_window
 from srtrack.models.onednn import use_onednn
@@ -28,6 +29,7 @@ DEFAULT_TEST_CFG = dict(
     margin=10,
     size_momentum=0.0,
     template_update=None,
+    exact_windows=False,
 )
 #: Allowed values by key; NaN is never allowed.
 TEST_CFG_RANGES = dict(
@@ -57,7 +59,8 @@ class BaseTracker(BaseModel):
             protocol, more stops the search window of a weak tracker from growing without limit),
             ``template_update`` (arguments of
             :class:`~srtrack.models.trackers.templates.TemplateUpdate`, for backbones with several
-            templates; None keeps the initial template).
+            templates; None keeps the initial template), ``exact_windows`` (see
+            :func:`~srtrack.datasets.crops.target_window`).
         data_preprocessor (dict, optional): Default: :class:`TrackDataPreprocessor`.
         init_cfg (dict, optional): MMEngine's initialisation config.
 
@@ -207,7 +210,7 @@ class BaseTracker(BaseModel):
         """
         self._check_channels(frame)
         box = np.array(box, dtype=np.float64)
-        window = target_window(box, self.test_cfg['template_factor'])
+        window = self._window(box, 'template_factor')
         size = self.backbone.template_size
         template = self._normalize([crop(frame, window, size)])
         boxes = template.new_tensor(template_box(box, window, size)).expand(self.num_templates, -1)
@@ -224,7 +227,7 @@ class BaseTracker(BaseModel):
         GPUs and other CPUs, kernels chosen by batch size may round differently.
         """
         size = self.backbone.search_size
-        windows = [target_window(state.box, self.test_cfg['search_factor']) for state in states]
+        windows = [self._window(state.box, 'search_factor') for state in states]
         crops = [crop(frame, window, size) for frame, window in zip(frames, windows)]
         feature = self.backbone(**self._templates(states), search=self._normalize(crops))
         if len(states) == 1 and feature.device.type == 'cpu':
@@ -247,6 +250,9 @@ class BaseTracker(BaseModel):
                 if self.template_update.is_due(state, score):
                     self.template_update.apply(state, self.initialize(frame, state.box))
         return scores
+
+    def _window(self, box: np.ndarray, factor: str) -> Window:
+        return target_window(box, self.test_cfg[factor], self.test_cfg['exact_windows'])
 
     def _templates(self, states: list[TrackState]) -> dict[str, Tensor]:
         """The backbone's arguments kept in the states; a single template has no dimension T."""
