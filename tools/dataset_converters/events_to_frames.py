@@ -22,7 +22,6 @@ import cv2
 from mmengine.utils import ProgressBar
 
 from srtrack.cli.arguments import run_command
-from srtrack.evaluation.results import write_text
 from srtrack.events import (
     PICTURES,
     TIME_UNITS,
@@ -36,6 +35,7 @@ from srtrack.events import (
     slice_by_rate,
     slice_by_timestamps,
 )
+from srtrack.files import write_text
 from srtrack.version import __version__
 
 #: Of a recording without times of frames; that of the greyscale frames of a DAVIS.
