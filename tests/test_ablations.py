@@ -43,7 +43,6 @@ DIFFERENCES = {
         f'table5_k-{k:02d}': {
             'optim_wrapper.use_transfer': False,
             f'{PRIOR}.estimator.top_k': k,
-            f'{PRIOR}.source_dataloader.batch_size': 20,
         }
         for k in (1, 2, 5, 10, 20)
     },

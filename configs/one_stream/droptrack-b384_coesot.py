@@ -5,17 +5,8 @@
 #     droptrack:DropTrack_k700_800E_alldata.pth.tar --out results
 _base_ = [
     '../_base_/models/droptrack-b384.py',
-    '../_base_/datasets/coesot.py',
-    '../_base_/datasets/pairs_192-384_droptrack.py',
+    '../_base_/datasets/coesot_rgb.py',
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw_full.py',
 ]
-train_source = dict(
-    type='COESOT',
-    data_root='{{$SRTRACK_DATA:data}}/COESOT',
-    split='train',
-    modalities=('rgb',),
-)
-train_dataloader = dict(dataset=dict(sources=[train_source], pipeline={{_base_.train_pipeline}}))
-val_dataloader = dict(dataset=dict(source=dict(modalities=('rgb',))))
-test_dataloader = val_dataloader
+train_dataloader = dict(dataset={{_base_.train_pairs}})

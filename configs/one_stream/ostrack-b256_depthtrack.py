@@ -6,16 +6,8 @@
 #     ostrack:OSTrack_ep0300.pth.tar --out results
 _base_ = [
     '../_base_/models/ostrack-b256.py',
-    '../_base_/datasets/depthtrack.py',
+    '../_base_/datasets/depthtrack_rgb.py',
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw_full.py',
 ]
-train_source = dict(
-    type='DepthTrack',
-    data_root='{{$SRTRACK_DATA:data}}/DepthTrack',
-    split='train',
-    modalities=('rgb',),
-)
-train_dataloader = dict(dataset=dict(sources=[train_source]))
-val_dataloader = dict(dataset=dict(source=dict(modalities=('rgb',))))
-test_dataloader = val_dataloader
+train_dataloader = dict(dataset={{_base_.train_pairs}})

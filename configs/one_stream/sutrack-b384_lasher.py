@@ -7,8 +7,7 @@
 _base_ = [
     '../_base_/models/sutrack-b384.py',
     '../_base_/datasets/lasher.py',
-    '../_base_/datasets/pairs_192-384_sutrack.py',
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw_full.py',
 ]
-train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
+train_dataloader = dict(dataset={{_base_.train_pairs}})

@@ -5,4 +5,5 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/schedules/tiny_pretrain.py',
 ]
+train_dataloader = dict(dataset={{_base_.train_pairs}})
 default_hooks = dict(logger=dict(interval=10))

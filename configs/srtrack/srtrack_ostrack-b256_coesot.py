@@ -10,3 +10,5 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw.py',
 ]
+train_dataloader = dict(dataset={{_base_.train_pairs}})
+_base_.custom_hooks[0].source_dataloader.dataset.update(_base_.prior_pairs)

@@ -6,9 +6,9 @@
 _base_ = [
     '../_base_/models/srtrack_ostrack-b384.py',
     '../_base_/datasets/visevent.py',
-    '../_base_/datasets/pairs_192-384.py',
-    '../_base_/datasets/got10k-prior_192-384.py',
+    '../_base_/datasets/got10k-prior.py',
     '../_base_/default_runtime.py',
     '../_base_/schedules/30e_adamw.py',
 ]
-train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
+train_dataloader = dict(dataset={{_base_.train_pairs}})
+_base_.custom_hooks[0].source_dataloader.dataset.update(_base_.prior_pairs)

@@ -82,7 +82,8 @@ def test_benchmark_configs(repo_root, data_root, monkeypatch, name, protocol):
 def test_source_prior_takes_all_source_data(repo_root, data_root, monkeypatch):
     monkeypatch.setenv('SRTRACK_DATA', str(data_root))
     config = Config.fromfile(repo_root / 'configs/_base_/datasets/source-prior.py')
-    pairs = DATASETS.build(config.custom_hooks[0].source_dataloader.dataset)
+    crops = Config.fromfile(repo_root / 'configs/_base_/models/ostrack-b256.py').prior_pairs
+    pairs = DATASETS.build(dict(config.custom_hooks[0].source_dataloader.dataset, **crops))
     pairs.full_init()
     seen = {pairs[n]['data_samples'].dataset for n in range(40)}
     assert seen == {'LaSOT', 'GOT-10k', 'TrackingNet', 'COCO'}

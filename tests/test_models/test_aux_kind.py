@@ -52,7 +52,7 @@ def test_benchmarks_say_what_their_auxiliary_pictures_show():
 def joint_batch(repo_root):
     """Six pairs of the three domains, packed and stacked as in training."""
     init_default_scope('srtrack')
-    path = repo_root / 'configs/_base_/datasets/synthetic-joint.py'
+    path = repo_root / 'configs/srtrack/srtrack_tiny_synthetic-joint.py'
     config = Config.fromfile(str(path)).train_dataloader.dataset
     for source in config.sources:
         source.num_sequences, source.num_frames = 2, 10

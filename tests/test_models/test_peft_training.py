@@ -41,7 +41,7 @@ TRAINED = {
 @pytest.mark.parametrize('peer', TRAINED)
 @pytest.mark.parametrize('variant', ['', '_fft', '_s-reg'])
 def test_table8_config_takes_a_step(peer, variant):
-    config, model = shrunk(f'ablations/table8_{peer}{variant}_lasher.py')
+    config, model = shrunk(f'ablations/table8_{peer}{variant}.py')
     model.train()
     pattern = TRAINED[peer] if not variant else r'backbone\.(?!pos_embed)'
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
@@ -77,7 +77,7 @@ def test_table8_config_takes_a_step(peer, variant):
 ])  # fmt: skip
 def test_number_of_parameters(peer, millions):
     with torch.device('meta'):
-        model = MODELS.build(read(f'_base_/models/{peer}_ostrack-b256.py').model)
+        model = MODELS.build(read(f'_base_/models/{peer}.py').model)
     count = sum(parameter.numel() for parameter in model.parameters())
     assert count / 1e6 == pytest.approx(millions, abs=1e-6)
 
@@ -99,7 +99,7 @@ SOURCE = dict(
 
 @pytest.mark.parametrize('peer', TRAINED)
 def test_prior_is_the_pretrained_trackers_and_additions_have_none(peer):
-    config, model = shrunk(f'ablations/table8_{peer}_s-reg_lasher.py')
+    config, model = shrunk(f'ablations/table8_{peer}_s-reg.py')
     model.train()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     prior_pass = PriorPass(model, wrapper.regularized_parameters(model))

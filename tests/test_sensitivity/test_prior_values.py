@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import math
+import warnings
 from functools import partial
 
 import numpy as np
@@ -208,6 +209,22 @@ def test_fisher_gram_equals_the_dense_fisher(top_k):
         assert result.scores[name] == pytest.approx(expected.mean().item(), abs=1e-12)
         spread = torch.stack(spectra).mean(1).std().item()
         assert result.spread[name] == pytest.approx(spread, abs=1e-12)
+
+
+@pytest.mark.parametrize('top_k, size', [(5, 5), (6, 5)])
+def test_fisher_gram_warns_once_of_eigenvalues_that_are_zero(top_k, size):
+    model, batches = TinyViT(), make_batches(size=size)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        result = FisherGram(top_k).estimate(
+            model, cross_entropy, batches, partition_operations(model)
+        )
+    texts = [str(each.message) for each in caught if 'FisherGram' in str(each.message)]
+    zeros = top_k > size
+    assert len(batches) > 1 and len(texts) == zeros
+    assert all(f'top_k={top_k}' in text and f'of {size} samples' in text for text in texts)
+    smallest = [values[-1] for values in result.eigenvalues.values()]
+    assert all(value == 0 for value in smallest) == zeros
 
 
 def test_staged_loss_is_bit_equal_and_cheaper():

@@ -157,7 +157,11 @@ def test_columns_of_several_data_sets(tool):
     [
         ('table4_c_prior', ('ostrack-b256', 'nowhere'), 'cannot be made on ostrack-b256, nowhere'),
         ('table10_tsltd', ('tiny', 'synthetic-rgbt'), "cannot be made on .*'aux_stream'"),
-        ('table8_vipt_lasher', (None, 'fe108'), 'does not read SRTRACK_DATASET: run it by itself'),
+        (
+            'table8_untrack_joint',
+            (None, 'fe108'),
+            'does not read SRTRACK_DATASET: run it by itself',
+        ),
     ],
 )
 def test_rows_that_do_not_go_with_a_data_set(tool, repo_root, name, choice, message):

@@ -35,7 +35,7 @@ from srtrack.cli.arguments import run_command
 from srtrack.datasets.synthetic.textures import fractal
 from srtrack.registry import DATASETS
 
-DEFAULT_CONFIG = Path(__file__).parents[2] / 'configs/_base_/datasets/pairs_128-256.py'
+DEFAULT_CONFIG = Path(__file__).parents[2] / 'configs/srtrack/srtrack_ostrack-b256_lasher.py'
 JPEG_SIZES = ('jpeg-1280x720', 'jpeg-640x480')
 #: sqrt(w h) of the rendered targets in pixels, log-uniform between these.
 TARGET_SIDES = (30, 200)

@@ -1,5 +1,5 @@
 # COESOT: $SRTRACK_DATA/COESOT with train/ and test/ (or 'Training Subset/', 'Testing Subset/').
-_base_ = './pairs_128-256.py'
+_base_ = './pairs.py'
 source = dict(type='COESOT', data_root='{{$SRTRACK_DATA:data}}/COESOT')
 train_dataloader = dict(dataset=dict(sources=[dict(source, split='train')]))
 val_dataloader = dict(dataset=dict(source=dict(source, split='test')))

@@ -1,7 +1,7 @@
 # FE108 from its recordings: events.aedat4 is drawn as it is needed, there are no event pictures.
 # pair.txt tells which frame of its recording a sequence begins with. SRTRACK_EVENTS names the
 # representation. The cache takes 13 bytes an event; without it each pair decodes a whole recording.
-_base_ = './pairs_128-256.py'
+_base_ = './pairs.py'
 source = dict(
     type='FE108',
     data_root='{{$SRTRACK_DATA:data}}/FE108',

@@ -1,6 +1,6 @@
 # One model for RGB-T, RGB-D and RGB-E: pairs from LasHeR, DepthTrack and VisEvent by ratio. Validated
 # on LasHeR; for the others name their source and protocol, or test with the configs of their own.
-_base_ = './pairs_128-256.py'
+_base_ = './pairs.py'
 data_root = '{{$SRTRACK_DATA:data}}'
 train_dataloader = dict(
     dataset=dict(

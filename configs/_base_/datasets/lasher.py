@@ -1,5 +1,5 @@
 # LasHeR: $SRTRACK_DATA/LasHeR with train/ and test/, or trainingsetList.txt and testingsetList.txt.
-_base_ = './pairs_128-256.py'
+_base_ = './pairs.py'
 source = dict(type='LasHeR', data_root='{{$SRTRACK_DATA:data}}/LasHeR')
 train_dataloader = dict(dataset=dict(sources=[dict(source, split='train')]))
 val_dataloader = dict(dataset=dict(source=dict(source, split='test')))

@@ -6,7 +6,7 @@ custom_hooks = [
         type='PriorSensitivityHook',
         estimator=dict(type='FisherGram', top_k=10),
         source_dataloader=dict(
-            batch_size=8,
+            batch_size=20,
             num_workers=0,
             dataset=dict(
                 type='PairDataset',
@@ -19,13 +19,8 @@ custom_hooks = [
                         num_frames=60,
                     )
                 ],
-                pairs_per_epoch=64,
+                pairs_per_epoch=80,
                 max_gap=30,
-                pipeline=[
-                    dict(type='SampleWindows'),
-                    dict(type='LoadCrops', template_size=64, search_size=128),
-                    dict(type='PackPair'),
-                ],
             ),
         ),
     )

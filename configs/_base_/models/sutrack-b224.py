@@ -30,3 +30,25 @@ model = dict(
         template_update=dict(interval=25, threshold=0.7),
     ),
 )
+# Pairs as its authors cut them (their sutrack_b224.yaml): frames up to 400 apart.
+crops = [
+    dict(
+        type='SampleWindows',
+        template_factor=2.0,
+        search_factor=4.0,
+        center_jitter=3.5,
+        scale_jitter=0.5,
+    ),
+    dict(type='LoadCrops', template_size=112, search_size=224),
+]
+train_pairs = dict(
+    max_gap=400,
+    pipeline=[
+        *crops,
+        dict(type='JointGray', prob=0.05),
+        dict(type='JointFlip', prob=0.5),
+        dict(type='BrightnessJitter', strength=0.2),
+        dict(type='PackPair', template_box=True),
+    ],
+)
+prior_pairs = dict(max_gap=400, pipeline=[*crops, dict(type='PackPair', template_box=True)])

@@ -19,3 +19,17 @@ model = dict(
     ),
     test_cfg=dict(template_factor=2.0, search_factor=4.0),
 )
+crops = [
+    dict(type='SampleWindows'),
+    dict(type='LoadCrops', template_size=64, search_size=128),
+]
+train_pairs = dict(
+    pipeline=[
+        *crops,
+        dict(type='JointGray', prob=0.05),
+        dict(type='JointFlip', prob=0.5),
+        dict(type='BrightnessJitter', strength=0.2),
+        dict(type='PackPair'),
+    ]
+)
+prior_pairs = dict(pipeline=[*crops, dict(type='PackPair')])

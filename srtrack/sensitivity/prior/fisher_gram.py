@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -26,8 +27,9 @@ class FisherGram(PriorEstimator):
     - *Variance*: sampling of the source data alone, see ``spread``; no directions are drawn.
     - *Failure modes*: F is the curvature only near a minimum of a likelihood; where the loss is no
       likelihood or the model does not fit the source it measures gradient noise. Its rank is at
-      most B: with B < K the missing eigenvalues are zeros. The model must treat the samples of a
-      batch on their own, as in eval mode.
+      most B: with B < K the missing eigenvalues are zeros, and a warning says so; the smallest of
+      B are noise, so take B of at least 2 K. The model must treat the samples of a batch on their
+      own, as in eval mode.
 
     Args:
         top_k (int): K, the number of leading eigenvalues that are averaged; an operation of n < K
@@ -43,9 +45,18 @@ class FisherGram(PriorEstimator):
         return num_batches
 
     def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
-        spectra = defaultdict(list)
+        spectra, warned = defaultdict(list), False
         for index, batch in enumerate(batches):
-            for operation, gradients in self._gradients(task, index, batch).items():
+            samples = task.split_batch(batch)
+            if len(samples) < self.top_k and not warned:
+                warned = True
+                warnings.warn(
+                    f'FisherGram(top_k={self.top_k}) on batch {index} of {len(samples)} samples, '
+                    f'which has {len(samples)} eigenvalues: the others count as zeros. Use batches '
+                    f'of at least {2 * self.top_k} samples, or a smaller top_k',
+                    stacklevel=3,
+                )
+            for operation, gradients in self._gradients(task, index, samples).items():
                 spectra[operation].append(self._spectrum(gradients))
             tick()
         return Curvatures(
@@ -60,9 +71,8 @@ class FisherGram(PriorEstimator):
         )
 
     @staticmethod
-    def _gradients(task: Task, index: int, batch: Any) -> dict[str, Tensor]:
+    def _gradients(task: Task, index: int, samples: Sequence) -> dict[str, Tensor]:
         """Per-sample gradients of each operation, (B, n)."""
-        samples = task.split_batch(batch)
         rows = {
             operation: torch.empty(
                 len(samples),

@@ -1,6 +1,6 @@
-# SDSTrack (Hou et al., CVPR 2024) on OSTrack-B256: adapters, the auxiliary patch embedding and the last
-# norm are trained, with self-distillation.
-_base_ = './ostrack-b256.py'
+# SDSTrack (Hou et al., CVPR 2024): adapters, the auxiliary patch embedding and the last norm are trained
+# with self-distillation. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384.
+_base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
 model = dict(
     type='SelfDistillationTracker',
     backbone=dict(

@@ -1,5 +1,6 @@
-# ViPT-deep (Zhu et al., CVPR 2023) on OSTrack-B256: prompts before every block are trained.
-_base_ = './ostrack-b256.py'
+# ViPT-deep (Zhu et al., CVPR 2023): prompts before every block are trained. SRTRACK_TRACKER is the
+# pre-trained tracker, ostrack-b256 or droptrack-b384.
+_base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
 model = dict(
     type='PEFTTracker',
     backbone=dict(

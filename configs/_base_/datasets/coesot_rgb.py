@@ -1,0 +1,5 @@
+# The RGB of COESOT alone.
+_base_ = './coesot.py'
+_base_.train_dataloader.dataset.sources[0].modalities = ('rgb',)
+val_dataloader = dict(dataset=dict(source=dict(modalities=('rgb',))))
+test_dataloader = val_dataloader

@@ -1,0 +1,17 @@
+# UnTrack (Wu et al., CVPR 2024): prompts before every block and low-rank maps beside the attention are
+# trained. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384. The benchmarks
+# tell what their auxiliary pictures show; modality ('depth', 'thermal', 'event') is for data that do
+# not.
+_base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
+model = dict(
+    type='PEFTTracker',
+    backbone=dict(
+        type='UnTrack',
+        modality='thermal',
+        attention_rank=4,
+        embedding_rank=4,
+        prompt_rank=8,
+        candidate_elimination=dict(locations=(3, 6, 9), keep_ratio=0.7),
+    ),
+    frozen=[r'(?!.*prompt)'],
+)
