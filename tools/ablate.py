@@ -22,11 +22,11 @@ import json
 import os
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 
 from srtrack.analysis.experiment import score, train
-from srtrack.cli.arguments import add_launcher_arguments, load_config
+from srtrack.cli.arguments import add_launcher_arguments, add_options_argument, load_config
 from srtrack.cli.command import describe_error, run_command
 from srtrack.configs import config_root
 from srtrack.engine.distributed import init_cpu_process_group
@@ -51,14 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tiny', action='store_true', help='tiny tracker, embedded benchmark')
     parser.add_argument('--load-from', metavar='CHECKPOINT', help='the pre-trained tracker')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/ablations'))
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='other settings for all configs; use another --work-dir with them',
-    )
+    add_options_argument(parser, 'other settings for all configs; use another --work-dir with them')
     add_launcher_arguments(parser)
     args = parser.parse_args()
     if args.tiny:

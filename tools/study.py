@@ -17,10 +17,9 @@ import statistics
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from mmengine.config import DictAction
 
 from srtrack.analysis.experiment import evaluate, train
-from srtrack.cli.arguments import load_config, run_command
+from srtrack.cli.arguments import add_options_argument, load_config, run_command
 from srtrack.files import write_text
 from srtrack.visualization import gains_plot, save_figure
 
@@ -187,13 +186,8 @@ def parse_args() -> argparse.Namespace:
         '--modalities', nargs='+', choices=MODALITIES, default=list(MODALITIES), metavar='M'
     )
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS), metavar='WAY')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='other settings for all fine-tuning; use another --work-dir with them',
+    add_options_argument(
+        parser, 'other settings for all fine-tuning; use another --work-dir with them'
     )
     return parser.parse_args()
 

@@ -14,7 +14,8 @@ from srtrack.configs import read_config
 from .check_config import check_config
 
 __all__ = [
-    'add_config_arguments', 'add_launcher_arguments', 'load_config', 'named_paths', 'run_command',
+    'add_config_arguments', 'add_launcher_arguments', 'add_options_argument', 'load_config',
+    'named_paths', 'run_command',
 ]  # fmt: skip
 #: Default hooks of MMEngine's runner; it skips those that are None.
 MMENGINE_HOOKS = {
@@ -48,13 +49,15 @@ RUNNER_KEYS = {
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments ``CONFIG`` and ``--cfg-options``."""
     parser.add_argument('config', metavar='CONFIG', help='config file')
+    add_options_argument(
+        parser, 'override settings of the config, such as optim_wrapper.optimizer.lr=1e-5'
+    )
+
+
+def add_options_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--cfg-options``, a dict of ``KEY=VALUE``; ``text`` says what it sets."""
     parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=_Overrides,
-        default={},
-        metavar='KEY=VALUE',
-        help='override settings of the config, such as optim_wrapper.optimizer.lr=1e-5',
+        '--cfg-options', nargs='+', action=_Overrides, default={}, metavar='KEY=VALUE', help=text
     )
 
 

@@ -78,6 +78,8 @@ USAGE = {
     'train.py {config} --nothing': '--nothing',
     'train.py {config} --cfg-options model': "KEY=VALUE, got 'model'",
     'train.py {config} --cfg-options =3': "KEY=VALUE, got '=3'",
+    'ablate.py {config} --cfg-options model': "KEY=VALUE, got 'model'",
+    'dataset_converters/check_dataset.py {data} --cfg-options split': "KEY=VALUE, got 'split'",
     'test.py {config} {weights} --resume': '--out',
     'track.py {config} {weights} --rgb a --aux b --init-box 5,4,14 --out {out}': 'X,Y,W,H',
     'track.py {config} {weights} --rgb a --aux b --init-box nan,4,1,1 --out {out}': 'finite',

@@ -25,13 +25,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
-from srtrack.apis import find_config
-from srtrack.cli.arguments import run_command
+from srtrack.cli.arguments import add_options_argument, load_config, run_command
 from srtrack.datasets.synthetic.textures import fractal
 from srtrack.registry import DATASETS
 
@@ -48,9 +46,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', nargs='?', metavar='CONFIG', help='whose training pairs to load')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE'
-    )
+    add_options_argument(parser, 'override settings of the config')
     parser.add_argument(
         '--dataset',
         nargs='+',
@@ -203,8 +199,7 @@ def compare_on_jpegs(name: str, config: dict, args: argparse.Namespace) -> dict:
 def main() -> None:
     args = parse_args()
     cv2.setNumThreads(0)
-    config = Config.fromfile(find_config(args.config or DEFAULT_CONFIG))  # data is all it needs
-    config.merge_from_dict(args.cfg_options)
+    config = load_config(args.config or DEFAULT_CONFIG, args.cfg_options)
     init_default_scope(config.get('default_scope', 'srtrack'))
     pairs = config.train_dataloader.dataset
     names = args.dataset or ([] if args.config else ['all'])

@@ -22,13 +22,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from mmengine import fileio
-from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_parallel_progress, track_progress
 
 from srtrack.boxes import usable
-from srtrack.cli.arguments import run_command
+from srtrack.cli.arguments import add_options_argument, run_command
 from srtrack.datasets import FolderSequence, FrameError
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_bytes, write_text
@@ -73,10 +72,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('root', metavar='ROOT', help='folder of the data set (data_root)')
     parser.add_argument('--type', default='MultiModalFolder', help='its class, such as LasHeR')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
-        help='arguments of the class, such as split=train aux=depth',
-    )  # fmt: skip
+    add_options_argument(parser, 'arguments of the class, such as split=train aux=depth')
     parser.add_argument('--full', action='store_true', help='open every picture')
     parser.add_argument('--sheet', metavar='FILE', help='first frames as a picture (.png, .jpg)')
     parser.add_argument('--num', type=int, default=12, help='sequences on the sheet')
