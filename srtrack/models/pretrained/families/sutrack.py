@@ -18,7 +18,7 @@ _CLIP_TEXT = re.compile(
     r'clip\.(positional_embedding$|text_projection$|token_embedding\.|transformer\.|ln_final\.)'
 )
 _IGNORED = {
-    'clip.visual.': Ignored("CLIP's image tower, of which SUTrack keeps the text tower only"),
+    'clip.visual.': Ignored("CLIP's image tower, which SUTrack keeps and does not use"),
     'clip.logit_scale': Ignored("CLIP's temperature, which SUTrack does not use"),
     'norm1.': Ignored('a norm of the text encoder that SUTrack does not apply'),
     'norm2.': Ignored('a norm of the text encoder that SUTrack does not apply'),
@@ -92,13 +92,15 @@ def empty_sentence(tower: dict[str, Tensor]) -> Tensor:
     CLIP's attention is causal: the first token sees itself alone, whatever its queries and keys.
 
     Args:
-        tower (dict): State dict of SUTrack's text encoder: CLIP (``clip.*``, Radford et al., ICML
-            2021) and the projection ``text_proj``.
+        tower (dict): State dict of SUTrack's text encoder: all of CLIP (``clip.*``, Radford et al.,
+            ICML 2021), of which the text tower ``clip.transformer.*`` counts here and the image
+            tower ``clip.visual.transformer.*`` does not, and the projection ``text_proj``.
 
     Raises:
         KeyError: A layer is missing.
     """
-    tower = {name: value.float() for name, value in tower.items()}
+    image = 'clip.visual.'
+    tower = {name: value.float() for name, value in tower.items() if not name.startswith(image)}
 
     def linear(x: Tensor, weight: str, bias: str) -> Tensor:
         return F.linear(x, tower[weight], tower[bias])
@@ -107,8 +109,9 @@ def empty_sentence(tower: dict[str, Tensor]) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], tower[f'{name}.weight'], tower[f'{name}.bias'])
 
     x = tower['clip.token_embedding.weight'][0] + tower['clip.positional_embedding'][0]
-    layers = re.findall(r'resblocks\.(\d+)\.attn\.in_proj_weight', ' '.join(tower))
-    for layer in sorted(map(int, layers)):
+    pattern = re.compile(r'clip\.transformer\.resblocks\.(\d+)\.')
+    indices = [int(match[1]) for match in map(pattern.match, tower) if match]
+    for layer in range(max(indices, default=0) + 1):
         prefix = f'clip.transformer.resblocks.{layer}'
         *_, weight = tower[f'{prefix}.attn.in_proj_weight'].chunk(3)
         *_, bias = tower[f'{prefix}.attn.in_proj_bias'].chunk(3)
