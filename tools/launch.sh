@@ -33,6 +33,10 @@ launch_torchrun() {
     fi
     # Processes share the cores; torchrun's default of one thread each would waste them.
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + num_processes - 1) / num_processes ))}"
+    # Options of newer versions of torchrun: it passes SLURM's request to leave on, and its processes
+    # may finish an iteration and save (the scheduler's own limit is what counts).
+    export PET_SIGNALS_TO_HANDLE="${PET_SIGNALS_TO_HANDLE:-SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1}"
+    export PET_SHUTDOWN_TIMEOUT="${PET_SHUTDOWN_TIMEOUT:-600}"
     exec "${PYTHON:-python}" -m torch.distributed.run --nproc_per_node "$num_processes" "${rendezvous[@]}" "$@"
 }
 

@@ -24,6 +24,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
+    loader_workers=dict(type='LoaderWorkersHook'),
     invalid_loss=dict(type='InvalidLossHook'),
     portable_checkpoint=dict(type='PortableCheckpointHook'),
     preemption=dict(type='PreemptionHook'),

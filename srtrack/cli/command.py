@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -28,18 +29,24 @@ def run_command(main: Callable[[], None]) -> None:
     """Run a tool; an error becomes one line on stderr and exit status 1.
 
     ``SRTRACK_TRACEBACK=1`` in the environment also shows the traceback. Ctrl-C exits with status
-    130. A tool whose output pipe is closed (``| head``) finishes its work silently.
+    130, a second Ctrl-C at once. A tool whose output pipe is closed (``| head``) finishes its work
+    silently.
     """
     logging.Handler.handleError = _report_lost_record
     with (
         contextlib.redirect_stdout(_Output(sys.stdout)),
         contextlib.redirect_stderr(_Output(sys.stderr)),
     ):
+        former = signal.getsignal(signal.SIGINT)
+        if former is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
         try:
             main()
             sys.stdout.flush()
+            signal.signal(signal.SIGINT, former)
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
+            signal.signal(signal.SIGINT, lambda *_: os._exit(130))
             sys.exit(130)
         except Exception as error:
             try:
@@ -47,6 +54,17 @@ def run_command(main: Callable[[], None]) -> None:
             except RuntimeError as cause:  # PyTorch may report a dead worker at any moment
                 _report(cause)
             sys.exit(1)
+
+
+def _interrupt(number, frame) -> None:
+    """Ctrl-C: unwind what runs; once more, whatever that is at: leave."""
+    signal.signal(number, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(number, frame) -> None:
+    os.write(2, b'interrupted\n')  # print() may be what the signal has met
+    os._exit(130)
 
 
 class _Output:
@@ -98,8 +116,9 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, (ConnectionError, EOFError)) and 'multiprocessing' in frame.filename:
         message = f'DataLoader worker is gone: {message or type(error).__name__}'
     if message.startswith('DataLoader worker'):
-        message = message.rstrip('.') + (
-            '. A process that loads data was killed, most often because memory ran out: '
+        why = '' if 'signal: Term' in message else ', most often because memory ran out'
+        message = message.rstrip('. ') + (
+            f'. A process that loads data was killed{why}: '
             'lower num_workers or batch_size and continue with --resume'
         )
     elif any(words in message for words in _PEER_GONE):

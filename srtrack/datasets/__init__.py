@@ -18,6 +18,7 @@ from .event_stream import EventStream
 from .folder import FolderSequence
 from .frame import FrameDataset
 from .layout import Layout
+from .loader_workers import shield_workers
 from .pair import PairDataset
 from .samplers import LockstepBatchSampler, PairSampler, SequenceSampler
 from .sequence import MODALITIES, FrameError, Sequence, Window
@@ -78,4 +79,5 @@ __all__ = [
     'VisEvent',
     'Window',
     'find_split',
+    'shield_workers',
 ]

@@ -17,6 +17,7 @@ from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
+from srtrack.datasets.loader_workers import shield_workers
 from srtrack.files import write_text
 from srtrack.registry import DATASETS, ESTIMATORS
 from srtrack.sensitivity import partition_operations, prior
@@ -155,7 +156,7 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None, seed: 
         collate_fn=_collate_fn(cfg.get('collate_fn', 'pseudo_collate')),
     )
     with preserved_rng(seed):
-        return list(loader)
+        return list(shield_workers(loader))
 
 
 def _collate_fn(cfg: str | dict | Callable) -> Callable:

@@ -68,8 +68,11 @@ class Event(NamedTuple):
                     handler.stream = open('/dev/full', 'w')  # noqa: SIM115
         elif self.action == 'kill a worker':
             os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        elif self.action.startswith('group '):
+            os.killpg(0, getattr(signal, self.action[len('group ') :]))
         else:
-            os.kill(os.getpid(), getattr(signal, self.action))
+            for name in self.action.split():
+                os.kill(os.getpid(), getattr(signal, name))
 
 
 def _forkserver():
@@ -193,6 +196,8 @@ def _child(fifo: str, tool: str, arguments, event: Event | None, environment: di
     Runner._log_env = lambda *_: None
     mmengine.config.config.FormatCode = lambda text, **_: (text, True)
     if event is not None:
+        if event.action.startswith('group '):
+            os.setpgid(0, 0)
         _arm(event)
     sys.argv = [tool, *map(str, arguments)]
     run_command(load_tool(tool).main)

@@ -40,7 +40,7 @@ def test_training_ended_by_a_signal(whole, config_file, tmp_path, case):
     if name == 'SIGKILL':
         assert end.status == -signal.SIGKILL
     elif saved:
-        assert end.status == 143 and 'go on with --resume' in end.output
+        assert end.status == 143 and 'continue with --resume' in end.output
         if point == 'update':  # the one that the signal has met is finished, and no other is begun
             assert saved == [f'preempted_iter_{number}.pth']
     else:
@@ -57,15 +57,48 @@ def test_training_ended_by_a_signal(whole, config_file, tmp_path, case):
 
 @pytest.mark.parametrize('case', cases(1, 8))
 def test_training_ended_by_ctrl_c(whole, config_file, tmp_path, case):
-    """One line, status 130, and what was saved goes on."""
+    """Status 130; it saves, and a second one leaves at once with one line that tells what is there."""
     options = ['--cfg-options', f'train_dataloader.num_workers={case % 2}']
     number = int(generator('ctrl-c', case).integers(1, 9))
-    end = train(tmp_path, config_file, *options, event=Event('update', number, 'SIGINT'))
-    assert end.status == 130 and end.last_line == 'interrupted'
-    assert 'Traceback' not in end.output
+    action = ('SIGINT', 'SIGINT SIGINT')[case % 2]
+    end = train(tmp_path, config_file, *options, event=Event('update', number, action))
+    assert end.status == 130 and 'Traceback' not in end.output
+    saved = (tmp_path / f'run/preempted_iter_{number}.pth').is_file()
+    if action == 'SIGINT':
+        assert saved and 'continue with --resume' in end.last_line
+    else:
+        assert not saved
+        there = 'epoch_1.pth' if number > 4 else 'the start'
+        assert (
+            f'interrupted: nothing more is saved; --resume continues from {there}' in end.last_line
+        )
     end = train(tmp_path, config_file, '--resume', *options, log='resumed')
     assert end.status == 0, end.output[-2000:]
     assert_same_end(tmp_path, whole)
+
+
+@pytest.mark.parametrize('case', cases(2, 24))
+def test_signal_to_the_group_of_a_training(whole, config_file, tmp_path, case):
+    """As ``timeout`` and schedulers send it: loader processes do not end before the run has saved."""
+    name = ('SIGTERM', 'SIGUSR1', 'SIGINT')[case % 3]
+    number = int(generator('group', case).integers(1, 9))
+    options = ['--cfg-options', 'train_dataloader.num_workers=2', 'val_dataloader.num_workers=1']
+    end = train(tmp_path, config_file, *options, event=Event('update', number, f'group {name}'))
+    assert end.status == 128 + getattr(signal, name), end.output[-2000:]
+    assert 'Traceback' not in end.output and 'memory' not in end.last_line
+    assert (tmp_path / f'run/preempted_iter_{number}.pth').is_file()
+    end = train(tmp_path, config_file, '--resume', *options, log='resumed')
+    assert end.status == 0, end.output[-2000:]
+    assert_same_end(tmp_path, whole)
+
+
+@pytest.mark.parametrize('case', cases(1, 4))
+def test_workers_end_with_a_training_that_is_killed(config_file, tmp_path, case):
+    """None is left that holds files, memory or a lock: waiting for the end would time out."""
+    options = ['--cfg-options', 'train_dataloader.num_workers=2']
+    end = train(tmp_path, config_file, *options, event=Event('update', 2 + case, 'SIGKILL'))
+    assert end.status == -signal.SIGKILL
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(4, 40))

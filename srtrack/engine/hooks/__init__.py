@@ -4,6 +4,7 @@ from .elimination_warmup import EliminationWarmupHook
 from .evaluation_logger import EvaluationLoggerHook
 from .invalid_loss import InvalidLossHook
 from .iteration_seed import IterationSeedHook
+from .loader_workers import LoaderWorkersHook
 from .portable_checkpoint import PortableCheckpointHook
 from .preemption import PreemptionHook
 from .prior_sensitivity import PriorSensitivityHook
@@ -15,6 +16,7 @@ __all__ = [
     'EvaluationLoggerHook',
     'InvalidLossHook',
     'IterationSeedHook',
+    'LoaderWorkersHook',
     'PortableCheckpointHook',
     'PreemptionHook',
     'PriorSensitivityHook',

@@ -6,30 +6,40 @@ import os
 import os.path as osp
 import signal
 import sys
+from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce, is_distributed, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import all_reduce, barrier, is_distributed, is_main_process
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from srtrack.files import write_text
 from srtrack.registry import HOOKS
 
+#: Requests to leave: of schedulers, of users, and of SLURM's ``--signal``.
+_REQUESTS = [
+    getattr(signal, name) for name in ('SIGTERM', 'SIGINT', 'SIGUSR1') if hasattr(signal, name)
+]
+
 
 @HOOKS.register_module()
 class PreemptionHook(Hook):
-    """On SIGTERM: finishes the update, saves a checkpoint and exits with status 143.
+    """On SIGTERM, SIGUSR1 or Ctrl-C: finishes the update, saves a checkpoint and exits.
 
-    ``--resume`` finds that checkpoint and goes on with the next batch of the epoch, without reading
+    The status is that of a process that the signal has ended, as shells report it: 143, 138, 130. A
+    second Ctrl-C leaves at once, without saving. Before the first iteration there is nothing to
+    save, and signals end the process as usual.
+
+    ``--resume`` finds the checkpoint and goes on with the next batch of the epoch, without reading
     those before it (needs :class:`~srtrack.datasets.PairSampler`; other samplers begin the epoch
     again). The weights at the end are those of a run that was not interrupted. In a distributed run
-    all ranks leave after the same iteration, whichever of them the signal has reached.
+    all processes leave after the same iteration, whichever of them the signal has reached.
 
-    A signal during validation saves and leaves, too; that validation is not made up for. During the
-    prior pass, before there is anything to save, the signal ends the process as usual.
+    A signal during validation saves and leaves, too; that validation is not made up for. In a
+    distributed run the main process then saves by itself, and does not where the model is sharded.
 
     Args:
-        interval (int): In a distributed run, iterations between the ranks' asking each other.
+        interval (int): In a distributed run, iterations between the processes' asking each other.
 
     Raises:
         ValueError: ``interval`` is not positive.
@@ -38,25 +48,34 @@ class PreemptionHook(Hook):
     # After all others have done their part of the iteration.
     priority = 'LOWEST'
 
-    #: What shells report of a process that SIGTERM has ended.
-    exit_status = 128 + signal.SIGTERM
-
-    def __init__(self, interval: int = 10):
+    def __init__(self, interval: int = 1):
         if interval < 1:
             raise ValueError(f'interval has to be positive, got {interval}')
         self.interval = interval
-        self._asked_to_stop = False
-        self._former_handler = None
+        self._request = 0
+        self._former_handlers = {}
 
     def before_train(self, runner) -> None:
-        """Take over SIGTERM; skip what a resumed run has seen of its epoch."""
-        pid = os.getpid()
+        """Take over the signals; skip what a resumed run has seen of its epoch."""
+        pid, work_dir = os.getpid(), runner.work_dir
 
-        def remember(signum, frame):
-            # Workers of the data loader inherit this and so outlive a signal to the whole group.
-            self._asked_to_stop = os.getpid() == pid
+        def remember(number, frame):
+            if os.getpid() != pid:  # a process that was forked
+                return
+            if number == signal.SIGINT and self._request == signal.SIGINT:
+                _say(
+                    f'interrupted: nothing more is saved; --resume continues from {_noted(work_dir)}'
+                )
+                os._exit(_status(number))
+            if number == signal.SIGINT and is_main_process():
+                _say('Ctrl-C: saving after this update; once more leaves at once')
+            self._request = number
 
-        self._former_handler = signal.signal(signal.SIGTERM, remember)
+        self._former_handlers = {
+            each: signal.signal(each, remember)
+            for each in _REQUESTS
+            if signal.getsignal(each) != signal.SIG_IGN  # as in a shell's background
+        }
         loop, loader = runner.train_loop, runner.train_dataloader
         if isinstance(loop, EpochBasedTrainLoop) and hasattr(loader.sampler, 'skip'):
             loader.sampler.skip((loop.iter - loop.epoch * len(loader)) * loader.batch_size)
@@ -64,42 +83,77 @@ class PreemptionHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save and leave if asked to, after an update."""
         done = runner.iter + 1
-        accumulated = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-        if done % accumulated == 0 and self._all_agree(done):
-            self._save_and_exit(runner, runner.epoch, done)
+        if done % getattr(runner.optim_wrapper, '_accumulative_counts', 1):
+            return
+        request = self._request_to_any(done)
+        if request:
+            name = _save(runner, runner.epoch, done)
+            barrier()  # a launcher gives those that are left seconds only
+            _leave(runner, request, f'saved {name} after iteration {done}; continue with --resume')
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Save and leave if asked to."""
-        # Ranks may have different numbers of frames: they cannot ask each other here.
-        if self._asked_to_stop and not is_distributed():
-            self._save_and_exit(runner, runner.epoch, runner.iter)
+        """Save and leave if asked to; processes differ in iterations and cannot agree on one here."""
+        request = self._request
+        if not request:
+            return
+        if is_distributed() and hasattr(runner.model, 'unsharded'):
+            _leave(runner, request, f'--resume continues from {_noted(runner.work_dir)}')
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):  # the model holds the average now
+                hook._swap_ema_parameters()
+        name = _save(runner, runner.epoch, runner.iter)
+        _leave(runner, request, f'saved {name} during validation; continue with --resume')
 
     def after_train(self, runner) -> None:
-        """Give SIGTERM back."""
-        signal.signal(signal.SIGTERM, self._former_handler or signal.SIG_DFL)
+        """Give the signals back."""
+        for number, handler in self._former_handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
-    def _all_agree(self, done: int) -> bool:
+    def _request_to_any(self, done: int) -> int:
+        """The signal that this process has got, or in a distributed run any; 0 if there is none."""
         if not is_distributed():
-            return self._asked_to_stop
+            return self._request
         if done % self.interval:
-            return False
-        asked = torch.tensor(int(self._asked_to_stop))
-        all_reduce(asked, 'max')
-        return bool(asked)
+            return 0
+        request = torch.tensor(int(self._request))
+        all_reduce(request, 'max')
+        return int(request)
 
-    @staticmethod
-    def _save_and_exit(runner, epoch: int, done: int) -> None:
-        name = f'preempted_iter_{done}.pth'
-        # With its own counts: MMEngine would count the epoch as finished.
-        runner.save_checkpoint(
-            runner.work_dir,
-            name,
-            meta=dict(epoch=epoch, iter=done),
-            by_epoch=False,
-            backend_args=dict(backend='atomic'),
-        )
-        if is_main_process():
-            note = osp.join(runner.work_dir, 'last_checkpoint')
-            write_text(note, osp.join(runner.work_dir, name))
-        runner.logger.warning(f'SIGTERM: saved {name} after iteration {done}; go on with --resume')
-        sys.exit(PreemptionHook.exit_status)
+
+def _save(runner, epoch: int, done: int) -> str:
+    """Write a checkpoint that ``--resume`` finds; returns its name."""
+    name = f'preempted_iter_{done}.pth'
+    # With its own counts: MMEngine would count the epoch as finished.
+    runner.save_checkpoint(
+        runner.work_dir,
+        name,
+        meta=dict(epoch=epoch, iter=done),
+        by_epoch=False,
+        backend_args=dict(backend='atomic'),
+    )
+    if is_main_process():
+        write_text(osp.join(runner.work_dir, 'last_checkpoint'), osp.join(runner.work_dir, name))
+    return name
+
+
+def _leave(runner, number: int, said: str) -> None:
+    name = 'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name
+    runner.logger.warning(f'{name}: {said}')
+    sys.exit(_status(number))
+
+
+def _status(number: int) -> int:
+    """What shells report of a process that a signal has ended."""
+    return 128 + number
+
+
+def _say(text: str) -> None:
+    os.write(2, f'{text}\n'.encode())  # print() may be what the signal has interrupted
+
+
+def _noted(work_dir: str) -> str:
+    """What ``--resume`` goes on from, in words."""
+    try:
+        return Path(Path(work_dir, 'last_checkpoint').read_text()).name
+    except OSError:
+        return 'the start: there is no checkpoint yet'
