@@ -1,7 +1,8 @@
-"""The method in a bare PyTorch loop, on a toy: python examples/bare_pytorch.py
+"""The method in a bare PyTorch loop, on a toy problem: python examples/bare_pytorch.py
 
-A network hears a signal from sensor a; sensor b is silent. Then a turns noisy and b speaks up. It is
-tuned to that with and without the sensitivities, from the same start and on the same batches.
+A network is pre-trained on a signal from sensor a, with noise only from sensor b. In the target
+domain a is noisy and b carries the signal. The script tunes the network with and without
+sensitivities, from the same start and on the same batches.
 """
 
 import copy

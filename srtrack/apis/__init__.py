@@ -1,4 +1,4 @@
-"""The few functions that a user calls from Python."""
+"""Functions to call from Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ['Tracker', 'find_config', 'init_model', 'init_tracker']
 
 
 def __getattr__(name: str):
-    # Finding a config, or a tool's --help, does not wait for the models.
+    # Finding a config and a tool's --help need no models, which are slow to import.
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from . import inference

@@ -1,4 +1,4 @@
-"""Networks as files that run without our code: torch.export and ONNX, and trackers around them."""
+"""Export networks with torch.export or ONNX, and track with the exported files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from srtrack.models.heads import CenterHead
 from srtrack.models.trackers import BaseTracker
 
 OUTPUTS = ('boxes', 'score_map', 'size_map', 'offset_map')
-#: Format of a file -> the backend of ``init_tracker`` that runs it.
+#: File format -> backend of ``init_tracker``.
 BACKENDS = dict(onnx='onnxruntime', torch='torch.export')
-# Protocol buffers, which ONNX files are, end at 2 GiB; larger weights go into a file beside.
+# An ONNX file is a protocol buffer, at most 2 GiB; larger weights go to a second file.
 _LARGEST_ONNX = 1_900_000_000
 
 
 class Network(nn.Module):
-    """The network of a tracker with tensors for arguments and results: what is exported.
+    """The exported part of a tracker, with tensors as arguments and results.
 
     Arguments are ``template`` (B, C, h, h), or (B, T, C, h, h) for T > 1 templates, ``search``
-    (B, C, H, H), and ``template_box`` (B, T, 4) for networks that take it. Results are those of
-    ``tensor`` mode, in the order of :data:`OUTPUTS`.
+    (B, C, H, H), and ``template_box`` (B, T, 4) if the network takes it. Results are the
+    :data:`OUTPUTS` of ``tensor`` mode, in that order.
     """
 
     def __init__(self, model: BaseTracker):
@@ -34,7 +34,7 @@ class Network(nn.Module):
         self.names = input_names(model)
 
     def forward(self, *pictures: Tensor) -> tuple[Tensor, ...]:
-        """See the class."""
+        """Map the tensors of :func:`input_names` to :data:`OUTPUTS`."""
         out = self.model(dict(zip(self.names, pictures)), mode='tensor')
         return tuple(out[name] for name in OUTPUTS)
 
@@ -46,7 +46,7 @@ def input_names(model: BaseTracker) -> list[str]:
 
 
 def random_inputs(model: BaseTracker, batch_size: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Arguments of :class:`Network` that are noise, with the target in the template's middle."""
+    """Random arguments for :class:`Network`, with the target in the middle of the template."""
     generator = torch.Generator().manual_seed(seed)
     backbone, count = model.backbone, model.num_templates
     several = (count,) if count > 1 else ()
@@ -62,9 +62,9 @@ def random_inputs(model: BaseTracker, batch_size: int, seed: int = 0) -> tuple[T
 
 
 def export_program(model: BaseTracker) -> torch.export.ExportedProgram:
-    """The network of a tracker in eval mode as a graph, for any batch size."""
+    """Export the network of a tracker in eval mode as a graph, for batches of 1 to 1024."""
     batch = torch.export.Dim('batch', min=1, max=1024)
-    inputs = random_inputs(model, 3)  # one would be taken for a constant, and two for T
+    inputs = random_inputs(model, 3)  # torch.export takes 1 for a constant and 2 for T
     with torch.no_grad():
         return torch.export.export(
             Network(model), inputs, dynamic_shapes=(tuple({0: batch} for _ in inputs),)
@@ -75,12 +75,12 @@ def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> Non
     """Write the network of a tracker on the CPU to a file.
 
     Args:
-        model (BaseTracker): In eval mode.
-        path (str | Path): Missing folders are made.
+        model (BaseTracker): The tracker, in eval mode.
+        path (str | Path): The file; missing folders are made.
         file_format (str): ``'onnx'`` (needs the packages onnx and onnxscript) or ``'torch'``.
 
     Raises:
-        ValueError: There is no such format.
+        ValueError: The format is unknown.
         ImportError: A package is missing.
         OSError: The file cannot be written.
     """
@@ -92,7 +92,7 @@ def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> Non
     if file_format == 'torch':
         try:
             torch.export.save(program, path)
-        except RuntimeError as error:  # of PyTorch, which does not tell the file
+        except RuntimeError as error:  # PyTorch's message does not name the file
             raise OSError(f'cannot write {path}: {error}') from error
         return
     _need('onnxscript')
@@ -109,17 +109,19 @@ def save_exported(model: BaseTracker, path: str | Path, file_format: str) -> Non
 
 
 def load_exported(path: str | Path, backend: str, device: str = 'cpu'):
-    """What runs a file of :func:`save_exported`: arguments of :class:`Network` to its results.
+    """Load a file of :func:`save_exported` as a function with the interface of :class:`Network`.
 
     Raises:
-        ValueError: There is no such backend.
-        FileNotFoundError: There is no such file.
+        ValueError: The backend is unknown.
+        FileNotFoundError: The file does not exist.
         ImportError: The package onnxruntime is missing.
     """
     if backend not in BACKENDS.values():
         raise ValueError(f'backend={backend!r}: there are eager, {", ".join(BACKENDS.values())}')
     if not Path(path).is_file():
-        raise FileNotFoundError(f'no exported network at {path}: tools/deployment/export.py')
+        raise FileNotFoundError(
+            f'no exported network at {path}: tools/deployment/export.py writes one'
+        )
     if backend == 'onnxruntime':
         return _OnnxSession(str(path), device)
     module = torch.export.load(str(path)).module().to(device)
@@ -148,16 +150,16 @@ class _OnnxSession:
 
 
 class ExportedTracker(BaseTracker):
-    """A tracker around an exported network: crops, windows and boxes are the eager tracker's.
+    """A tracker around an exported network; it crops and decodes as the eager tracker.
 
     Args:
-        config (Config): That of the tracker; its weights are in the file.
+        config (Config): The tracker's config; its weights are in the file.
         path (str | Path): File of :func:`save_exported`.
         backend (str): ``'onnxruntime'`` or ``'torch.export'``.
-        device (str): Where the network runs. Boxes are decoded on the CPU.
+        device (str): Device of the network. Boxes are decoded on the CPU.
 
     Raises:
-        ValueError: The file is not of the config's tracker.
+        ValueError: The file does not fit the config's tracker.
     """
 
     def __init__(self, config: Config, path: str | Path, backend: str, device: str = 'cpu'):
@@ -175,13 +177,14 @@ class ExportedTracker(BaseTracker):
         except Exception as error:
             backbone = original.backbone
             raise ValueError(
-                f'{path} is no network of a {type(backbone).__name__} of '
-                f'{backbone.template_size} and {backbone.search_size} pixels: {error}'
+                f'{path} is no network of a {type(backbone).__name__} with '
+                f'template_size={backbone.template_size} and '
+                f'search_size={backbone.search_size}: {error}'
             ) from error
 
 
 class _ExportedMaps(nn.Module):
-    """Stands in for a backbone; its feature is the maps, one after the other."""
+    """Takes the place of a backbone; its feature is the concatenated maps."""
 
     def __init__(self, run, original: BaseTracker):
         super().__init__()
@@ -193,13 +196,13 @@ class _ExportedMaps(nn.Module):
         self.uses_template_box = 'template_box' in self.names
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Arguments of :class:`Network` to (B, 5, n, n)."""
+        """Map the arguments of :class:`Network` to score, size and offset maps (B, 5, n, n)."""
         _, *maps = self.run(*(inputs[name] for name in self.names))
         return torch.cat([each.float().cpu() for each in maps], dim=1)
 
 
 class _MapHead(nn.Module):
-    """Stands in for a head: takes apart what :class:`_ExportedMaps` has put together."""
+    """Takes the place of a head; splits the feature of :class:`_ExportedMaps` into maps."""
 
     decode = staticmethod(CenterHead.decode)
 

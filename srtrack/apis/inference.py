@@ -23,25 +23,24 @@ def init_model(
     """Build the model of a config, in eval mode.
 
     Args:
-        config: A config file, one of ours by name (``'srtrack::srtrack/...py'``, see
+        config: A config file, a config of srtrack by name (``'srtrack::srtrack/...py'``, see
             :func:`~srtrack.configs.find_config`), or a loaded config.
-        checkpoint: A checkpoint of ours, or one of another project with the prefix of its family
+        checkpoint: A checkpoint of srtrack, or one of another project with the prefix of its family
             (``'ostrack:OSTrack_ep0300.pth.tar'``). Default: the config's initialisation.
-        device: Where the model shall live.
+        device: Device of the model.
 
     Returns:
         nn.Module: ``model(dict(template=z, search=x), mode='tensor')`` takes normalised floats z
         (B, C, h, h) and x (B, C, H, H); see :meth:`BaseTracker.forward`.
 
     Raises:
+        FileNotFoundError, ValueError: The config does not exist or cannot be read.
         CheckpointError: The checkpoint is missing, unreadable, or of another architecture.
     """
     config = read_config(config)
     init_default_scope(config.get('default_scope', 'srtrack'))
     cfg = dict(config.model)
-    if (
-        'data_preprocessor' in config
-    ):  # beside the model, as MMEngine's runner and MMPretrain have it
+    if 'data_preprocessor' in config:  # MMEngine's runner also takes it beside the model
         cfg.setdefault('data_preprocessor', config.data_preprocessor)
     model = MODELS.build(cfg)
     if checkpoint is None:
@@ -63,11 +62,12 @@ def init_tracker(
     device: str = 'cpu',
     backend: str = 'eager',
 ) -> Tracker:
-    """A :class:`Tracker` of a config and a checkpoint; arguments as for :func:`init_model`.
+    """Build a :class:`Tracker` from a config and a checkpoint.
 
     Args:
-        backend: ``'onnxruntime'`` or ``'torch.export'`` if ``checkpoint`` is a file that
-            ``tools/deployment/export.py`` has written; ``'eager'`` for weights.
+        config, checkpoint, device: See :func:`init_model`.
+        backend: ``'onnxruntime'`` or ``'torch.export'`` if ``checkpoint`` is a file of
+            ``tools/deployment/export.py``; ``'eager'`` for weights.
     """
     if backend == 'eager':
         return Tracker(init_model(config, checkpoint, device))
@@ -77,10 +77,10 @@ def init_tracker(
 
 
 class Tracker:
-    """Follows one target through pictures given one by one.
+    """Follows one target from frame to frame.
 
     Args:
-        model (nn.Module): A tracker in eval mode, such as :func:`init_model` returns.
+        model (nn.Module): A tracker in eval mode, as :func:`init_model` returns it.
     """
 
     def __init__(self, model: nn.Module):
@@ -93,13 +93,13 @@ class Tracker:
 
         Args:
             rgb (ndarray): (H, W, 3) uint8, RGB order.
-            aux (ndarray, optional): (H, W, 3) uint8 auxiliary picture, or (H, W) grey. Left out for
+            aux (ndarray, optional): (H, W, 3) uint8 auxiliary image, or (H, W) grey. None for
                 one-stream models.
             box (Sequence[float]): x, y, w, h of the target in pixels.
 
         Raises:
-            ValueError: The box is missing, not finite, empty, outside the picture or many
-                times larger, or the two pictures do not fit together or to the model.
+            ValueError: The box is missing, not finite, empty, outside the image or many times
+                larger, or the images do not fit each other or the model.
         """
         frame = _stack(rgb, aux)
         height, width = frame.shape[:2]
@@ -114,7 +114,7 @@ class Tracker:
 
     @torch.no_grad()
     def track(self, rgb: np.ndarray, aux: np.ndarray | None = None) -> dict:
-        """Find the target in the next pictures.
+        """Find the target in the next frame; images as for :meth:`initialize`.
 
         Returns:
             dict: ``box`` (tuple of four floats x, y, w, h in pixels) and ``score`` (confidence in
@@ -122,7 +122,8 @@ class Tracker:
 
         Raises:
             RuntimeError: :meth:`initialize` was not called.
-            ValueError: The pictures are unlike the first ones.
+            ValueError: The images differ in modalities from the first ones, or do not fit each
+                other.
         """
         if self._state is None:
             raise RuntimeError('call initialize(rgb, aux, box) before track(rgb, aux)')
@@ -136,13 +137,13 @@ class Tracker:
 
 
 def _stack(rgb: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-    """Both pictures in one array (H, W, 6), or the only one (H, W, 3)."""
+    """Stack the images as (H, W, 6), or (H, W, 3) without ``aux``."""
     pictures = [_three_channels('rgb', rgb)]
     if aux is not None:
         pictures.append(_three_channels('aux', aux))
         if pictures[0].shape != pictures[1].shape:
             raise ValueError(
-                'rgb and aux must be of one size, '
+                'rgb and aux must have the same size, '
                 f'got {pictures[0].shape[:2]} and {pictures[1].shape[:2]} (height, width)'
             )
     return np.concatenate(pictures, axis=2) if len(pictures) > 1 else pictures[0]
@@ -152,7 +153,7 @@ def _three_channels(name: str, picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
         raise ValueError(
-            f'{name} must be a uint8 picture (H, W, 3) or (H, W), '
+            f'{name} must be a uint8 image (H, W, 3) or (H, W), '
             f'got {picture.dtype} of shape {picture.shape}'
         )
     if picture.ndim == 2:

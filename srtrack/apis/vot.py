@@ -1,4 +1,4 @@
-"""The tracker as the VOT toolkit calls it (``protocol = python``, no TraX)."""
+"""The tracker for the VOT toolkit (``protocol = python``, without TraX)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from srtrack.registry import DATASETS, TRANSFORMS
 
 @contextmanager
 def _passed_on():
-    """Make every error one that the toolkit's worker reports.
+    """Turn every error into one that the toolkit's worker reports.
 
-    Of the others (a missing file, a missing key) the toolkit sees nothing but a process that does
-    not answer, and waits for its timeout.
+    Other errors (a missing file, a missing key) end the worker without a message, and the toolkit
+    waits for its timeout.
     """
     try:
         yield
@@ -36,7 +36,7 @@ def _passed_on():
 class VOTTracker:
     """One tracker in one process of the toolkit.
 
-    ``trackers.ini`` gives the arguments, each as a text (``tools/vot/make_workspace.py`` writes it)::
+    ``trackers.ini`` gives the arguments as strings (``tools/vot/make_workspace.py`` writes it)::
 
         [srtrack]
         protocol = python
@@ -46,16 +46,16 @@ class VOTTracker:
 
     Args:
         config: Config file; see :func:`~srtrack.configs.find_config`.
-        checkpoint: Its weights; see :func:`~srtrack.apis.init_model`.
-        device: Where to run. Default: the first GPU, if there is one.
+        checkpoint: Weights; see :func:`~srtrack.apis.init_model`.
+        device: Device to run on. Default: the first GPU, if there is one.
         cfg_options: Overrides of the config, ``'key=value key=value'``.
 
     Raises:
-        RuntimeError, ValueError: There is no such config or checkpoint, they do not fit together,
-            or an option is unknown.
+        RuntimeError, ValueError: The config or checkpoint does not exist, they do not fit each
+            other, or an option is unknown.
     """
 
-    #: Read by the toolkit: it hands over one target, not a list.
+    #: The toolkit reads this: it passes one target, not a list.
     multiobject = False
 
     @_passed_on()
@@ -74,14 +74,14 @@ class VOTTracker:
 
         Args:
             frame: See :meth:`update`.
-            new: The target's region, and properties of it, which are ignored; see
-                :func:`region_to_box`.
+            new: The target's region (see :func:`region_to_box`) and its properties, which are
+                ignored.
             properties: Ignored.
 
         Returns:
-            The box and its confidence, which is 0: the toolkit keeps no box of this frame and counts
-            it with overlap 0, so that any other confidence would lower the precision. Trackers that
-            speak TraX, such as those of the published rankings, count with 0 here as well.
+            The box, and a confidence of 0. The toolkit discards the box of this frame and counts
+            its overlap as 0, so any other confidence would lower the precision. TraX trackers, as
+            in the published rankings, also have 0 here.
         """
         region, _ = new
         box = region_to_box(region)
@@ -93,29 +93,29 @@ class VOTTracker:
         """Find the target in the next frame.
 
         Args:
-            frame: What the toolkit makes of it: the file of the colour picture where the sequence has
-                the channel ``color`` alone (depth is then looked for in the folder ``depth`` beside
-                that of the colour pictures), otherwise ``{'color': array, 'depth': array}``.
-            new: Further targets, of which the toolkit sends none to a tracker of one.
+            frame: The file of the colour image if the sequence has the channel ``color`` only;
+                depth is then read from the folder ``depth`` beside the folder of colour images.
+                Otherwise ``{'color': array, 'depth': array}``.
+            new: Ignored; the toolkit sends no further targets to a single-object tracker.
             properties: Ignored.
 
         Returns:
             The box x, y, w, h in pixels, and ``dict(confidence=...)`` in [0, 1].
 
         Raises:
-            ValueError: The depth picture is missing or has another size, or there is no depth at all.
-                Nothing stands in for it: a score over frames that are not there says nothing. What
-                is finished stays, and ``vot evaluate`` goes on from there.
+            ValueError: The depth image is missing or has another size. Missing depth is not
+                replaced, because a score over missing frames is meaningless. Finished sequences
+                stay, and ``vot evaluate`` resumes from there.
         """
         result = self.tracker.track(*self.frames.read(frame))
         return result['box'], dict(confidence=result['score'])
 
 
 def read_tracker_config(path: str, cfg_options: str = '') -> Config:
-    """The config of a tracker, with overrides in one text as a shell takes them.
+    """Read a tracker's config and apply overrides, given in one string in shell syntax.
 
     Raises:
-        FileNotFoundError: There is no such config.
+        FileNotFoundError: The config does not exist.
         ValueError: An override is unknown, or not ``key=value``.
     """
     parser = argparse.ArgumentParser(exit_on_error=False)
@@ -129,16 +129,16 @@ def read_tracker_config(path: str, cfg_options: str = '') -> Config:
 
 
 def region_to_box(region) -> tuple[float, float, float, float]:
-    """The axis-aligned box x, y, w, h in pixels that encloses a region.
+    """The axis-aligned bounding box x, y, w, h of a region, in pixels.
 
     Args:
-        region: As the toolkit encodes it: a rectangle (x, y, w, h) is itself. A polygon, a list of
-            points (x, y), becomes the box from the least to the greatest x and y of its corners. A
-            mask (H, W), not 0 inside, becomes the box of its pixels: w counts the columns from the
-            first to the last one that has a pixel.
+        region: A region of the toolkit. A tuple is a rectangle (x, y, w, h). A list of points
+            (x, y) is a polygon; its box spans the least to the greatest x and y. An array (H, W) is
+            a mask, not 0 inside; the width of its box counts the columns from the first to the
+            last with a pixel.
 
     Raises:
-        ValueError: The region is a point, an empty mask, or nothing of these.
+        ValueError: The region is a point, an empty mask, or none of these.
     """
     if isinstance(region, tuple) and len(region) == 4:
         return tuple(map(float, region))
@@ -158,12 +158,12 @@ def region_to_box(region) -> tuple[float, float, float, float]:
 
 
 class _FrameReader:
-    """From the toolkit's frames to the pictures that a model takes.
+    """Converts the toolkit's frames to the model's images.
 
     Args:
-        config: The model's config. The test data's loader of auxiliary pictures reads depth; where
-            the config names none, it is :class:`~srtrack.datasets.transforms.DecodeDepth`.
-        in_channels: Of the model: 6 for both modalities, 3 for one of them.
+        config: The model's config. Depth is read with the ``aux_loader`` of its test data, by
+            default :class:`~srtrack.datasets.transforms.DecodeDepth`.
+        in_channels: Channels of the model: 6 for both modalities, 3 for one.
     """
 
     def __init__(self, config: Config, in_channels: int) -> None:
@@ -176,18 +176,18 @@ class _FrameReader:
         self._suffix = {}
 
     def read(self, frame) -> list[np.ndarray]:
-        """The pictures of a frame, (H, W, 3) uint8 each."""
+        """Read the images of a frame, (H, W, 3) uint8 each."""
         if isinstance(frame, dict):
             return [self._from_array(frame, channel) for channel in self.channels]
         if not isinstance(frame, (str, Path)):
-            raise ValueError(f'a frame is a file or a dict of arrays by channel, not {frame!r}')
+            raise ValueError(f'a frame must be a file or a dict of channel arrays, got {frame!r}')
         return [self._from_file(Path(frame), channel) for channel in self.channels]
 
     def _from_array(self, frame: dict, channel: str) -> np.ndarray:
         picture = frame.get(channel)
         if picture is None:
             raise ValueError(
-                f'the frame has no picture of the channel {channel!r}; it has '
+                f'the frame has no channel {channel!r}; it has '
                 f'{", ".join(key for key in frame if frame[key] is not None) or "none"}'
             )
         picture = np.asarray(picture)
@@ -195,8 +195,8 @@ class _FrameReader:
             return picture
         if picture.dtype == np.uint8:
             warnings.warn(
-                'depth has 8 bits here: so the toolkit reads 16-bit pictures, and steps of 256 mm '
-                'are left. In a workspace of tools/vot/make_workspace.py the tracker reads the files '
+                'depth has 8 bits: the toolkit reads 16-bit images this way, which leaves steps of '
+                '256 mm. In a workspace of tools/vot/make_workspace.py the tracker reads the files '
                 'itself',
                 stacklevel=2,
             )
@@ -214,18 +214,18 @@ class _FrameReader:
             raise ValueError(f'cannot read {path}: {error}') from error
 
     def _depth_file(self, color: Path) -> Path:
-        """The picture with the name of ``color`` in the folder ``depth`` beside its own."""
+        """The image with the name of ``color`` in the folder ``depth`` beside its own."""
         folder = color.parent.parent / 'depth'
         if folder not in self._suffix:
             names = sorted(folder.glob(f'{color.stem}.*'))
             if not names:
-                raise ValueError(f'{folder} has no depth picture {color.stem}.* for {color}')
+                raise ValueError(f'{folder} has no depth image {color.stem}.* for {color}')
             self._suffix[folder] = names[0].suffix
         return folder / f'{color.stem}{self._suffix[folder]}'
 
 
 def _aux_loader(source: dict) -> dict | None:
-    """Config of the loader of a data set's auxiliary pictures; None for pictures as they are."""
+    """Config of a data set's loader of auxiliary images; None for images that need no conversion."""
     if 'aux_loader' in source:
         return source['aux_loader']
     dataset = DATASETS.get(source['type']) if 'type' in source else None

@@ -61,7 +61,7 @@ def follow_target(
     if box is None:
         box = window.select_box(first)
         if box is None:
-            raise WindowError('no box was drawn: nothing is tracked')
+            raise WindowError('no box was drawn: nothing to track')
     begin = time.perf_counter()
     tracker.initialize(*pictures_of(first), box=box)
     seconds = time.perf_counter() - begin

@@ -88,7 +88,7 @@ def test_depth_that_the_toolkit_cut_to_8_bits_is_told(tracker, frames):
 def test_depth_that_is_missing_is_named(tracker, frames, files, tmp_path):
     color, depth = frames[0]
     for frame in (dict(color=color), dict(color=color, depth=None)):
-        with pytest.raises(ValueError, match="no picture of the channel 'depth'; it has color"):
+        with pytest.raises(ValueError, match="no channel 'depth'; it has color"):
             tracker.init(frame, (BOX, {}), {})
     with pytest.raises(ValueError, match='of one size'):
         tracker.init(dict(color=color, depth=depth[:-1]), (BOX, {}), {})
@@ -101,7 +101,7 @@ def test_depth_that_is_missing_is_named(tracker, frames, files, tmp_path):
 
 def test_a_sequence_without_depth_is_named(tracker, files, tmp_path):
     (tmp_path / 'depth').rename(tmp_path / 'elsewhere')
-    with pytest.raises(ValueError, match=f'{tmp_path / "depth"} has no depth picture 00000001'):
+    with pytest.raises(ValueError, match=f'{tmp_path / "depth"} has no depth image 00000001'):
         tracker.init(files[0], (BOX, {}), {})
 
 

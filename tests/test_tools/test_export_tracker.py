@@ -130,7 +130,9 @@ def test_the_tool_compares_and_another_config_is_refused(repo_root, tmp_path, mo
     assert summary['differences'].keys() == {'1', '3'}
     assert max(summary['differences']['3'].values()) < 1e-4
 
-    with pytest.raises(ValueError, match='is no network of a DualBranch of 32 and 64 pixels'):
+    with pytest.raises(
+        ValueError, match='is no network of a DualBranch with template_size=32 and search_size=64'
+    ):
         init_tracker(Config(dict(model=DUAL)), str(out), backend='torch.export')
 
     torch.save({name: 2 * value for name, value in eager.state_dict().items()}, 'weights.pth')

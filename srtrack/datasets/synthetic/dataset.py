@@ -1,4 +1,4 @@
-"""The embedded benchmark as a dataset: sequences that are rendered when they are looked at."""
+"""The embedded benchmark as a dataset of sequences that are rendered on access."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _AUX_KINDS = dict(rgbt='thermal', rgbd='depth', rgbe='event')
 
 
 class SyntheticSequence(Sequence):
-    """One rendered sequence; holds a key only, the scene is sampled on first use.
+    """One rendered sequence; it stores a key and samples the scene on first use.
 
     Args:
-        key (SceneKey): What the sequence is a pure function of.
-        modalities (tuple[str, ...]): Which pictures :meth:`read` returns.
+        key (SceneKey): Key that determines the sequence.
+        modalities (tuple[str, ...]): Modalities that :meth:`read` returns.
         aux_stream (dict, optional): See :class:`SyntheticDataset`.
     """
 
@@ -69,28 +69,27 @@ class SyntheticSequence(Sequence):
 
     @property
     def present(self) -> np.ndarray:
-        """(T,) bool: at least a fifth of the target is inside the frame and unoccluded."""
+        """(T,) bool, whether at least a fifth of the target is inside the frame and unoccluded."""
         return build_scene(self.key).present.copy()
 
     @property
     def boxes(self) -> np.ndarray:
-        """(T, 4) float64 x, y, w, h in pixels: the target's whole outline, NaN where not present.
+        """(T, 4) float64 x, y, w, h in pixels; NaN where the target is not present.
 
-        A box covers hidden parts of the outline and may leave the frame.
+        A box encloses the target's whole outline, with hidden parts, and may leave the frame.
         """
         return build_scene(self.key).boxes.copy()
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """See :meth:`Sequence.read`; an index outside [0, T) raises IndexError."""
+        """Render frame ``index`` (see :meth:`Sequence.read`); IndexError outside [0, T)."""
         return self._render(index, FRAME)
 
     def read_crop(self, index: int, window: Window, size: int) -> dict[str, np.ndarray]:
-        """See :meth:`Sequence.read_crop`; renders only the pixels inside the window."""
+        """Render a crop (see :meth:`Sequence.read_crop`), only the pixels inside the window."""
         region = _window_region(window)
         if region is None:
             return {name: np.zeros((size, size, 3), np.uint8) for name in self.modalities}
-        # One convention for all sequences: `crop` cuts from a frame of which just the pixels that
-        # it reads are filled in.
+        # Fill only the pixels of the frame that `crop` reads: all sequences share its rounding.
         frame = np.empty((*FRAME_SIZE, 3), np.uint8)
         crops = {}
         for name, picture in self._render(index, region).items():
@@ -112,12 +111,12 @@ class SyntheticSequence(Sequence):
 
 @DATASETS.register_module()
 class SyntheticDataset:
-    """Sequences rendered from a seed: no download, no disk, the same pixels in every process.
+    """Sequences rendered from a seed, with the same pixels in every process.
 
-    ``source`` is RGB in good light. ``rgbt``, ``rgbd`` and ``rgbe`` degrade the RGB pictures (dark,
-    blurred, over-exposed or noisy phases) and add a thermal, a depth or an event picture of the
-    same scene. Sequence ``i`` depends on seed, domain, split and ``i`` (and on its length) alone;
-    no scene is in two splits.
+    ``source`` is RGB in good light. ``rgbt``, ``rgbd`` and ``rgbe`` degrade the RGB images (dark,
+    blurred, over-exposed or noisy phases) and add a thermal, a depth or an event image of the
+    same scene. Sequence ``i`` depends only on seed, domain, split, ``i`` and its length; the splits
+    share no scene.
 
     Args:
         domain (str): 'source', 'rgbt', 'rgbd' or 'rgbe'.
@@ -126,15 +125,14 @@ class SyntheticDataset:
         num_frames (int): Frames per sequence.
         seed (int): Not negative; another seed gives another benchmark.
         modalities (sequence of str, optional): ('rgb',), ('aux',) or ('rgb', 'aux'). By default
-            ('rgb',) for the source domain and both otherwise. The auxiliary picture of the source
-            domain is the grey copy of RGB, so that a dual tracker can be tested for forgetting.
-        aux_stream (dict, optional): ``dict(representation=..., settings=...)``: draw the pictures
-            of 'rgbe' from raw events, as :class:`~srtrack.datasets.EventStream` does those of a
-            recording. By default they show the latest polarity, in colours that differ from
-            sequence to sequence.
+            ('rgb',) for the source domain and both otherwise. The auxiliary image of the source
+            domain is a grey copy of RGB, which lets a dual-branch tracker be tested for forgetting.
+        aux_stream (dict, optional): ``dict(representation=..., settings=...)``: draw the images of
+            'rgbe' from raw events, as :class:`~srtrack.datasets.EventStream` does for recordings.
+            By default they show the latest polarity, in colours that differ between sequences.
 
     Raises:
-        ValueError: An argument has a value that is not allowed; the message names both.
+        ValueError: An argument has a value that is not allowed.
     """
 
     def __init__(
@@ -177,7 +175,7 @@ class SyntheticDataset:
         return self.num_sequences
 
     def __getitem__(self, index: int) -> SyntheticSequence:
-        """Sequence ``index`` in [0, len): cheap, nothing is rendered yet."""
+        """Sequence ``index`` in [0, len); renders nothing yet."""
         index = operator.index(index)
         if not 0 <= index < len(self):
             raise IndexError(f'{self.name} has sequences 0 to {len(self) - 1}, not {index}')
@@ -186,7 +184,7 @@ class SyntheticDataset:
 
 
 def _window_region(window: Window) -> Region | None:
-    """All pixels of the frame that a crop of ``window`` can read, however its corner is rounded."""
+    """All pixels of the frame that a crop of ``window`` can read, for any rounding of its corner."""
     half = window.side / 2 + 2
     return clip_region(
         math.floor(window.center_x - half),
@@ -198,7 +196,7 @@ def _window_region(window: Window) -> Region | None:
 
 def _check_stream(domain, representation: str = 'color_polarity', settings: dict | None = None):
     if domain != 'rgbe':
-        raise ValueError(f"aux_stream draws events: domain={domain!r} is not 'rgbe'")
+        raise ValueError(f"aux_stream draws events, but domain={domain!r} is not 'rgbe'")
     check_representation(representation, settings or {})
     return dict(representation=representation, settings=dict(settings or {}))
 

@@ -1,4 +1,4 @@
-"""Raw events of a rendered scene, as an event camera would record them (Table X)."""
+"""Raw events of a rendered scene, as from an event camera (Table X)."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from srtrack.events import Events, draw
 from .render import EVENT_SUBFRAMES, Region, event_noise, intensity_changes
 from .scene import Scene
 
-#: Microseconds from one frame to the next: 30 frames a second.
+#: Microseconds between frames, at 30 frames per second.
 FRAME_PERIOD = 33_333
 
 
 def frame_interval(index: int) -> tuple[int, int]:
-    """Microseconds from frame ``index - 1`` to frame ``index``; frame 0 is taken at 0."""
+    """Times of frame ``index - 1`` and frame ``index`` in microseconds; frame 0 is at 0."""
     return (index - 1) * FRAME_PERIOD, index * FRAME_PERIOD
 
 
 def render_recording(scene: Scene, index: int, region: Region) -> Events:
-    """The events of ``region`` between frame ``index - 1`` and frame ``index``.
+    """Render the events of ``region`` between frame ``index - 1`` and frame ``index``.
 
-    A pixel fires once for each threshold that its log intensity passes, at the moment that linear
-    interpolation between two sub-frames gives, and spuriously once at a random moment.
-    :func:`~.render.render_polarities` is the polarity of the latest of them, where it is not noise.
+    A pixel fires once for each threshold that its log intensity passes, at a time interpolated
+    linearly between two sub-frames. Noise pixels fire once more, at a random time. Without noise
+    the polarity of a pixel's latest event is that of :func:`~.render.render_polarities`.
 
     Returns:
-        Events: Times in microseconds within :func:`frame_interval`, pixels counted from the
-        region's corner.
+        Events: Times in microseconds within :func:`frame_interval`; pixels relative to the region's
+        corner.
     """
     threshold = scene.event_sensor.threshold
     start, _ = frame_interval(index)
@@ -53,12 +53,12 @@ def render_recording(scene: Scene, index: int, region: Region) -> Events:
 def render_representation(
     scene: Scene, index: int, region: Region, representation: str, settings: dict
 ) -> np.ndarray:
-    """The events before frame ``index`` as a picture of ``region``, (h, w, 3) uint8.
+    """Draw the events before frame ``index`` in ``region``, (h, w, 3) uint8.
 
     Args:
-        representation: One of :data:`srtrack.events.PICTURES`. All of them look at each pixel by
-            itself, so that a region is what the whole frame shows there.
-        settings: Its settings.
+        representation: One of :data:`srtrack.events.PICTURES`. All of them treat each pixel by
+            itself, so a region equals the same part of the whole frame.
+        settings: Settings of the representation.
     """
     events = render_recording(scene, index, region)
     return draw(events, representation=representation, interval=frame_interval(index), **settings)

@@ -1,7 +1,7 @@
-"""Draws any rectangle of a frame of a scene, as each of the sensors sees it.
+"""Render any rectangle of a frame of a scene for each sensor.
 
-All sensors draw on the pixel grid of the frame, so that a crop is made of the very pixels of the
-whole frame without drawing the rest of it.
+All sensors render on the frame's pixel grid. A crop therefore has the same pixels as the whole
+frame, whose rest need not be rendered.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .textures import (
 
 #: Sub-frames per frame between which the event sensor compares intensities.
 EVENT_SUBFRAMES = 3
-#: Log intensity is ``log(EVENT_FLOOR + grey / 255)``: the sensor's own dark level.
+#: Dark level of the event sensor: log intensity is ``log(EVENT_FLOOR + grey / 255)``.
 EVENT_FLOOR = 0.04
-#: Depth pictures map 0 to this many metres onto 0 to 255.
+#: Range of depth images in metres: 0 to this distance maps to 0 to 255.
 DEPTH_RANGE = 10.0
 
 _WARP_FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -42,7 +42,7 @@ _DEPTH_NOISE = 2.5
 
 
 class Region(NamedTuple):
-    """A rectangle of whole pixels of the frame, not empty and nowhere outside it."""
+    """A rectangle of whole pixels inside the frame, not empty."""
 
     x: int
     y: int
@@ -50,18 +50,18 @@ class Region(NamedTuple):
     height: int
 
     def grow(self, margin: int) -> Region:
-        """The region with ``margin`` more pixels on each side, as far as there are any."""
+        """The region with ``margin`` more pixels on each side, clipped to the frame."""
         right, bottom = self.x + self.width + margin, self.y + self.height + margin
         return clip_region(self.x - margin, self.y - margin, right, bottom)
 
     def within(self, picture, outer: Region):
-        """The part that shows this region of a picture that shows ``outer``; a view."""
+        """View of this region in an image of the region ``outer``."""
         top, left = self.y - outer.y, self.x - outer.x
         return picture[top : top + self.height, left : left + self.width]
 
 
 def clip_region(left: int, top: int, right: int, bottom: int) -> Region | None:
-    """The part of a rectangle that is inside the frame, None where there is none."""
+    """The part of a rectangle inside the frame, None if there is none."""
     height, width = FRAME_SIZE
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     if left >= right or top >= bottom:
@@ -73,13 +73,13 @@ FRAME = Region(0, 0, FRAME_SIZE[1], FRAME_SIZE[0])
 
 
 class Placement(NamedTuple):
-    """Where one object appears in a region.
+    """Position of one object in a region.
 
     Attributes:
-        index: The object.
-        rows, columns: The part of the region that it touches.
-        matrix: (2, 3), pixel indices of that part to texel indices of the sprite.
-        alpha: (h, w) float32, coverage of that part.
+        index: Index of the object.
+        rows, columns: The part of the region that the object touches.
+        matrix: (2, 3) map from pixel indices of that part to texel indices of the sprite.
+        alpha: (h, w) float32 coverage of that part.
     """
 
     index: int
@@ -89,18 +89,18 @@ class Placement(NamedTuple):
     alpha: np.ndarray
 
     def warp(self, layer):
-        """A layer of the object's sprite on the pixels of the part."""
+        """Resample a layer of the object's sprite to the pixels of the part."""
         return cv2.warpAffine(layer, self.matrix, self.alpha.shape[::-1], flags=_WARP_FLAGS)
 
 
 def placements(scene: Scene, time: float, region: Region):
-    """Yields a :class:`Placement` of each object that touches ``region``, farthest first."""
-    # Plain floats: on a handful of objects numpy's overhead would cost more than the pixels.
+    """Yield a :class:`Placement` for each object that touches ``region``, farthest first."""
+    # Plain floats: for a few objects NumPy's overhead would exceed the cost of the pixels.
     poses = scene.poses_at(time).tolist()
     for index in sorted(range(len(poses)), key=lambda each: -poses[each][-1]):
         x, y, half_width, half_height, angle, _ = poses[index]
         cos, sin = math.cos(angle), math.sin(angle)
-        # One pixel beyond the bounding rectangle holds the soft edge of the outline.
+        # The outline's soft edge reaches one pixel beyond the bounding rectangle.
         extent_x = abs(cos) * half_width + abs(sin) * half_height + 1
         extent_y = abs(sin) * half_width + abs(cos) * half_height + 1
         x, y = x - region.x, y - region.y
@@ -124,7 +124,7 @@ def placements(scene: Scene, time: float, region: Region):
 
 
 def _background(tile, scene: Scene, time: float, region: Region):
-    """The region of a background tile, moved by the camera; (h, w) uint8."""
+    """A region of a background tile at the camera's position, (h, w) uint8."""
     x, y = scene.camera_at(time)
     x, y = (x + region.x) % TILE_PERIOD, (y + region.y) % TILE_PERIOD
     center = x + (region.width - 1) / 2, y + (region.height - 1) / 2
@@ -132,7 +132,7 @@ def _background(tile, scene: Scene, time: float, region: Region):
 
 
 def _noise(tile, scene: Scene, index: int, region: Region):
-    """The region of frame ``index`` of a noise tile; a view."""
+    """View of a noise tile for a region of frame ``index``."""
     x, y = scene.noise_shift[index]
     x, y = x + region.x, y + region.y
     return tile[y : y + region.height, x : x + region.width]
@@ -155,7 +155,7 @@ def _add_noise(picture, noise, std: float):
 
 
 def render_rgb(scene: Scene, index: int, region: Region):
-    """The RGB camera's picture of ``region`` in frame ``index``: (h, w, 3) uint8."""
+    """Render ``region`` of frame ``index`` for the RGB camera: (h, w, 3) uint8."""
     light = scene.light
     blur = float(light.blur[index])
     margin = int(np.ceil(2.5 * blur)) if blur > 0.3 else 0
@@ -171,7 +171,7 @@ def render_rgb(scene: Scene, index: int, region: Region):
 
 
 def render_thermal(scene: Scene, index: int, region: Region):
-    """The thermal camera's picture of ``region`` in frame ``index``: (h, w, 3) uint8, grey."""
+    """Render ``region`` of frame ``index`` for the thermal camera: (h, w, 3) uint8, grey."""
     margin = int(np.ceil(2.5 * _THERMAL_BLUR))
     outer = region.grow(margin)
     ambient, spread = scene.background.heat
@@ -187,10 +187,10 @@ def render_thermal(scene: Scene, index: int, region: Region):
 
 
 def render_depth_levels(scene: Scene, index: int, region: Region):
-    """Quantised depth before colouring: (h, w) uint8, 25.5 levels per metre, 0 where unknown.
+    """Render quantised depth before colouring: (h, w) uint8, 25.5 levels per metre, 0 if unknown.
 
-    Holes lie at random and along the outlines of objects, where a stereo or structured light
-    sensor is shadowed.
+    Holes occur at random places and along the outlines of objects, where stereo and structured
+    light sensors are shadowed.
     """
     upper, lower = scene.background.depth
     rows = (np.arange(region.y, region.y + region.height) + 0.5) / FRAME_SIZE[0]
@@ -199,7 +199,7 @@ def render_depth_levels(scene: Scene, index: int, region: Region):
     canvas += plane[:, None] - np.uint8(8)
     depths = scene.poses_at(index)[:, 5] * (255 / DEPTH_RANGE)
     for placement in placements(scene, index, region):
-        # The middle of the dome is nearer than its rim, by up to a third of a metre.
+        # The middle of the object is nearer than its rim, by up to a third of a metre.
         relief = scene.sprites[placement.index].relief
         layer = cv2.convertScaleAbs(relief, None, -0.035, float(depths[placement.index]) + 4)
         part = canvas[placement.rows, placement.columns]
@@ -213,20 +213,20 @@ def render_depth_levels(scene: Scene, index: int, region: Region):
 
 
 def render_depth(scene: Scene, index: int, region: Region):
-    """The depth camera's picture of ``region`` in frame ``index``: (h, w, 3) uint8, JET colours.
+    """Render ``region`` of frame ``index`` for the depth camera: (h, w, 3) uint8, JET colours.
 
-    Benchmarks of RGB-D tracking are read this way: clipped, min-max scaled to 8 bit, coloured. The
-    minimum of a frame is the 0 of its holes, its maximum the range of the sensor. Colours are in RGB
-    order, near is blue; :class:`~srtrack.datasets.transforms.DecodeDepth` gives what public trackers
-    see, OpenCV's order, in which near is red. (JET mirrors itself, so that this inverts depth and
-    no more; the measured numbers of the docs are those of this order.)
+    RGB-D trackers see depth this way: clipped, min-max scaled to 8 bits, coloured. The minimum of a
+    frame is the 0 of its holes, the maximum the range of the sensor. Colours are in RGB order, and
+    near is blue. Public trackers use OpenCV's order, in which near is red, as
+    :class:`~srtrack.datasets.transforms.DecodeDepth` does. JET is symmetric, so the only effect is
+    inverted depth; the numbers in the docs were measured with this order.
     """
     levels = render_depth_levels(scene, index, region)
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
 
 
 def render_luminance(scene: Scene, time: float, region: Region):
-    """Luminance of ``region`` under good light at any time in [-1, T - 1]: (h, w) uint8."""
+    """Render the luminance of ``region`` in good light at a time in [-1, T - 1]: (h, w) uint8."""
     palette = cv2.cvtColor(scene.background.palette, cv2.COLOR_RGB2GRAY)
     grey = _background(background_tiles()[scene.background.tile], scene, time, region)
     canvas = cv2.LUT(grey, palette)
@@ -236,12 +236,12 @@ def render_luminance(scene: Scene, time: float, region: Region):
 
 
 def render_polarities(scene: Scene, index: int, region: Region):
-    """The latest event of each pixel between frame ``index - 1`` and frame ``index``.
+    """Render each pixel's latest event between frame ``index - 1`` and frame ``index``.
 
-    A pixel remembers a log intensity and fires whenever the present one has moved a whole
-    threshold away from it; the memory then follows by that threshold. A sensor of high dynamic
-    range is not limited by the light of the scene, so degradations of the RGB camera do not enter,
-    but spurious events are more frequent in the dark.
+    A pixel stores a log intensity. When the present one differs from it by a threshold, the pixel
+    fires and the stored value moves by that threshold. An event sensor has a high dynamic range, so
+    degradations of the RGB camera do not affect it, except that noise events are more frequent in
+    the dark.
 
     Returns:
         ndarray: (h, w) uint8; 0 no event, 1 ON (brighter), 2 OFF (darker).
@@ -258,10 +258,10 @@ def render_polarities(scene: Scene, index: int, region: Region):
 
 
 def intensity_changes(scene: Scene, index: int, region: Region):
-    """How far the log intensity has moved from what each pixel remembers, sub-frame by sub-frame.
+    """Yield the change of log intensity against each pixel's stored one, sub-frame by sub-frame.
 
-    Yields (h, w) float32 at the :data:`EVENT_SUBFRAMES` instants from frame ``index - 1`` (not
-    included) to frame ``index``; the array is overwritten when the next one is asked for.
+    Yields (h, w) float32 at the :data:`EVENT_SUBFRAMES` times after frame ``index - 1`` up to frame
+    ``index``. The next iteration overwrites the array.
     """
     threshold = scene.event_sensor.threshold
     times = np.linspace(index - 1, index, EVENT_SUBFRAMES + 1)
@@ -277,11 +277,13 @@ def intensity_changes(scene: Scene, index: int, region: Region):
 
 
 def event_noise(scene: Scene, index: int, region: Region):
-    """Spurious events before frame ``index``: a number in [0, 1) for each pixel, (h, w), and the
-    rate below which the pixel fires; OFF below half of it, ON above."""
+    """Noise events before frame ``index``: numbers (h, w) in [0, 1), and a rate.
+
+    A pixel fires if its number is below the rate: OFF below half of it, else ON.
+    """
     return _noise(uniform_tile(), scene, index, region), scene.event_sensor.noise[index]
 
 
 def render_events(scene: Scene, index: int, region: Region):
-    """The event picture of ``region`` in frame ``index``: (h, w, 3) uint8, ON and OFF coloured."""
+    """Render ``region`` of frame ``index`` for the event sensor: (h, w, 3) uint8, ON/OFF colours."""
     return cv2.applyColorMap(render_polarities(scene, index, region), scene.event_sensor.colors)

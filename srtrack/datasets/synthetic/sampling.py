@@ -1,4 +1,4 @@
-"""Samples a scene from its key: who moves where, what hides it, and what goes wrong with the light.
+"""Sample a scene from its key: motion, occlusion and light.
 
 The numbers here set the difficulty of the benchmark. They keep the target between about 16 and 62
 pixels and its steps well inside a search region of four times its size.
@@ -29,13 +29,13 @@ from .trajectories import ramp, smooth_noise, travel_speed, wander
 DOMAINS = ('source', 'rgbt', 'rgbd', 'rgbe')
 SPLITS = ('train', 'test')
 
-#: A scene is sampled again unless its first frames, the template's, are this clear ...
+#: A scene is sampled again unless this share of the target is visible in the first frames ...
 _MIN_TEMPLATE_VISIBLE = 0.9
 _TEMPLATE_FRAMES = 3
 #: ... and the target is present in this share of all frames.
 _MIN_PRESENT = 0.75
 
-#: Odds that a distractor looks like the target, in good light and in the degraded domains.
+#: Probability that a distractor looks like the target, in good light and in degraded domains.
 _ALIKE = 0.4
 _ALIKE_DEGRADED = 0.6
 
@@ -44,7 +44,7 @@ _DEGRADATION_ODDS = (0.4, 0.2, 0.2, 0.2)
 
 
 class SceneKey(NamedTuple):
-    """What a scene is a pure function of."""
+    """The key that determines a scene."""
 
     seed: int
     domain: str
@@ -55,7 +55,7 @@ class SceneKey(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def build_scene(key: SceneKey) -> Scene:
-    """The scene of ``key``; samples until the target starts clearly visible and stays around."""
+    """Build the scene of ``key``: sample until the target starts visible and is mostly present."""
     identity = (key.seed, DOMAINS.index(key.domain), SPLITS.index(key.split), key.index)
     for attempt in count():
         scene = _sample_scene(np.random.default_rng((*identity, attempt)), key)
@@ -115,14 +115,14 @@ def _sample_target(rng, times):
     bursts = rng.binomial(1 + len(times) // 50, 0.5)
     speed = travel_speed(rng, times, cruise, 0.5 * side, bursts)
     height, width = FRAME_SIZE
-    # One scene in four has a course that leads out of the frame and back.
+    # In one scene out of four the target leaves the frame and returns.
     reach = rng.uniform(0.50, 0.60) if rng.random() < 0.25 else rng.uniform(0.25, 0.42)
     path = wander(rng, speed, (width / 2, height / 2), (reach * width, reach * height))
     return _pose(path, _sample_sizes(rng, times, side), _sample_depth(rng, times, 2.0, 4.0))
 
 
 def _sample_distractor(rng, times, target):
-    """A look-alike that goes its own way and, for a while, keeps the target company."""
+    """Poses of a distractor that moves on its own and stays beside the target for a while."""
     side = 2 * np.sqrt(target[0, 2] * target[0, 3]) * np.exp(rng.uniform(-0.25, 0.25))
     speed = travel_speed(rng, times, rng.uniform(0.5, 2.5), 0.4 * side, 0)
     height, width = FRAME_SIZE
@@ -137,7 +137,7 @@ def _sample_distractor(rng, times, target):
 
 
 def _sample_occluder(rng, times, target):
-    """Something near the camera that crosses the target's path in a straight line."""
+    """Poses of an object near the camera that crosses the target's path in a straight line."""
     side = 2 * np.sqrt(target[0, 2] * target[0, 3]) * rng.uniform(1.0, 1.8)
     meeting = rng.integers(0, len(times))
     direction = rng.uniform(-np.pi, np.pi)
@@ -151,14 +151,14 @@ def _sample_occluder(rng, times, target):
 
 
 def _occluder_look(rng, background: Background) -> Look:
-    """Pieces of foreground share the background's colours."""
+    """A random look in two of the background's colours."""
     levels = rng.integers(0, 256, 2)
     return random_look(rng)._replace(colors=background.palette[levels, 0].astype(np.float64))
 
 
 def _sample_background(rng, times) -> Background:
     drift = rng.uniform(0.2, 2.0) * np.stack([smooth_noise(rng, times, 50) for _ in 'xy'], axis=1)
-    # Eighths of a pixel are exact in float32, so that a frame and its crops interpolate alike.
+    # Eighths of a pixel are exact in float32, so a frame and its crops interpolate alike.
     path = np.rint(8 * (rng.uniform(0, TILE_PERIOD, 2) + np.cumsum(drift, axis=0))) / 8
     return Background(
         tile=int(rng.integers(NUM_TILES)),
@@ -185,7 +185,7 @@ def _sample_heat(rng, times, background: Background, num_distractors: int, num_o
 
 
 def _sample_light(rng, times, degraded: bool) -> tuple[Light, np.ndarray]:
-    """Good light, or two phases in which it is bad; also returns how dark it is, (T,) in [0, 1]."""
+    """Good light, or light with two degraded phases; also the darkness (T,) in [0, 1]."""
     amount = dict.fromkeys(_DEGRADATIONS, np.zeros(len(times)))
     for _ in range(2 if degraded else 0):
         kind = str(rng.choice(_DEGRADATIONS, p=_DEGRADATION_ODDS))

@@ -1,4 +1,4 @@
-"""A synthetic scene: what is where at which time, and how the sensors see it.
+"""A synthetic scene: poses of objects over time, light and sensors.
 
 Coordinates are continuous pixels of the frame: pixel ``i`` covers ``[i, i + 1)``.
 """
@@ -13,19 +13,19 @@ import numpy as np
 
 from .textures import FRAME_SIZE, SPRITE_FILL, SPRITE_SIZE, Sprite
 
-#: The target counts as present when at least this share of it is inside the frame and unoccluded.
+#: The target is present if at least this share of it is inside the frame and unoccluded.
 MIN_VISIBLE = 0.2
 
 
 class Background(NamedTuple):
-    """What lies behind the objects.
+    """The background of a scene.
 
     Attributes:
         tile: Index of the grey tile.
         palette: (256, 1, 3) uint8 RGB, a colour for each grey level.
-        path: (T + 1, 2) offset x, y of the frame in the tile at times -1 to T - 1; camera motion.
+        path: (T + 1, 2) offset x, y of the frame in the tile at times -1 to T - 1 (camera motion).
         heat: Thermal grey level and its spread.
-        depth: Distance at the upper and at the lower edge of the frame, metres.
+        depth: Distance at the upper and at the lower edge of the frame, in metres.
     """
 
     tile: int
@@ -36,10 +36,10 @@ class Background(NamedTuple):
 
 
 class Light(NamedTuple):
-    """How the RGB camera sees the scene, (T,) each.
+    """Exposure, blur and noise of the RGB camera, (T,) each.
 
-    A frame is ``gain * blurred scene + offset`` plus noise; ``blur`` is the standard deviation of
-    a Gaussian in pixels, ``noise`` one in grey levels.
+    A frame is ``gain * blurred scene + offset`` plus noise. ``blur`` is the standard deviation of a
+    Gaussian in pixels; ``noise`` is the standard deviation of the noise in grey levels.
     """
 
     gain: np.ndarray
@@ -49,10 +49,10 @@ class Light(NamedTuple):
 
 
 class EventSensor(NamedTuple):
-    """A dynamic vision sensor and how its events are drawn.
+    """A dynamic vision sensor, and the colours of its events.
 
     Attributes:
-        threshold: Contrast threshold, change of log intensity per event.
+        threshold: Contrast threshold: change of log intensity per event.
         noise: (T,) share of pixels with a spurious event per frame.
         colors: (256, 1, 3) uint8 RGB; rows 0, 1, 2 are no event, ON, OFF.
     """
@@ -67,14 +67,14 @@ class Scene:
     """A scene of T frames and N objects; object 0 is the target.
 
     Attributes:
-        sprites: The objects' pictures.
+        sprites: Textures of the objects.
         poses: (T + 1, N, 6) at times -1, 0, ..., T - 1: centre x and y, half width and half
             height (pixels), angle (radians), depth (metres).
         heat: (T, N) thermal grey levels.
-        background: See :class:`Background`.
-        light: See :class:`Light`.
-        event_sensor: See :class:`EventSensor`.
-        noise_shift: (T, 2) int, where x, y of a frame's origin lies in the noise tiles.
+        background: The background.
+        light: Exposure, blur and noise of the RGB camera.
+        event_sensor: The event sensor.
+        noise_shift: (T, 2) int, x, y of each frame's origin in the noise tiles.
     """
 
     sprites: tuple[Sprite, ...]
@@ -89,7 +89,7 @@ class Scene:
         return len(self.heat)
 
     def poses_at(self, time: float) -> np.ndarray:
-        """(N, 6) poses at a time in [-1, T - 1], linear between frames."""
+        """(N, 6) poses at a time in [-1, T - 1], interpolated linearly between frames."""
         return _interpolate(self.poses, time)
 
     def camera_at(self, time: float) -> np.ndarray:
@@ -98,16 +98,16 @@ class Scene:
 
     @cached_property
     def outline_boxes(self) -> np.ndarray:
-        """(T, 4) tight boxes x, y, w, h of the target's whole outline, hidden or not, pixels."""
+        """(T, 4) tight boxes x, y, w, h in pixels of the target's outline, with hidden parts."""
         u, v = self.sprites[0].outline.T
         x, y = to_frame(self.poses[1:, 0], u, v)
         return np.stack([x.min(1), y.min(1), np.ptp(x, axis=1), np.ptp(y, axis=1)], axis=1)
 
     @cached_property
     def visible(self) -> np.ndarray:
-        """(T,) share of the target's area that is inside the frame and unoccluded.
+        """(T,) share of the target's area inside the frame and unoccluded.
 
-        Measured on a grid of texels of the target, each looked up in every nearer object.
+        Tests a grid of the target's texels against every nearer object.
         """
         target, others = self.poses[1:, 0], self.poses[1:, 1:].swapaxes(0, 1)
         texels = np.argwhere(self.sprites[0].alpha[1::3, 1::3] > 0.5) * 3 + 1
@@ -122,7 +122,7 @@ class Scene:
 
     @cached_property
     def present(self) -> np.ndarray:
-        """(T,) bool, whether enough of the target is visible."""
+        """(T,) bool, whether at least :data:`MIN_VISIBLE` of the target is visible."""
         return self.visible >= MIN_VISIBLE
 
     @cached_property
@@ -138,11 +138,11 @@ def _interpolate(values, time: float):
 
 
 def to_frame(poses, u, v):
-    """Points of an object in units of its half sizes, to pixels of the frame.
+    """Map points from units of an object's half sizes to pixels of the frame.
 
     Args:
         poses: (T, 6), see :class:`Scene`.
-        u, v: (P,) or (T, P).
+        u, v: (P,) or (T, P) points.
 
     Returns:
         tuple[ndarray, ndarray]: x and y, (T, P) each.
@@ -154,7 +154,7 @@ def to_frame(poses, u, v):
 
 
 def to_object(poses, x, y):
-    """The inverse of :func:`to_frame`: (T, P) pixels to (T, P) units of the half sizes."""
+    """Inverse of :func:`to_frame`: (T, P) pixels to (T, P) units of the half sizes."""
     center_x, center_y, half_width, half_height, angle, _ = poses.T[..., None]
     cos, sin = np.cos(angle), np.sin(angle)
     dx, dy = x - center_x, y - center_y

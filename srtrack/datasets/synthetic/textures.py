@@ -1,7 +1,7 @@
-"""Procedural pictures: fractal and noise tiles, colour palettes, textured sprites.
+"""Procedural textures: fractal and noise tiles, colour palettes, sprites.
 
-Tiles are drawn once per process from fixed seeds and shared by all scenes; a scene picks one of
-them, an offset and a palette. Sprites belong to one object of one scene.
+Tiles are computed once per process from fixed seeds and shared by all scenes; a scene picks a tile,
+an offset and a palette. A sprite belongs to one object of one scene.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-#: (height, width) of every rendered frame, pixels.
+#: (height, width) of every rendered frame in pixels.
 FRAME_SIZE = (240, 320)
-#: Period of the toroidal background tiles, pixels.
+#: Period of the toroidal background tiles in pixels.
 TILE_PERIOD = 512
 #: Number of background tiles to choose from.
 NUM_TILES = 6
 #: Range of the offset, per axis, at which a frame reads the noise tiles.
 NOISE_SHIFTS = 256
-#: Standard deviation of the noise tile about its mean of 128, grey levels.
+#: Standard deviation of the noise tile about its mean of 128, in grey levels.
 NOISE_STD = 32.0
-#: Spread of a background's colours around their mean, relative to that of objects' colours.
+#: Spread of a background's colours around their mean, relative to objects' colours.
 BACKGROUND_CONTRAST = 0.4
-#: Side of a sprite in texels, and the part of its half side that the outline fills.
+#: Side of a sprite in texels, and the share of it that the outline fills.
 SPRITE_SIZE = 48
 SPRITE_FILL = 0.9
 
@@ -37,10 +37,10 @@ def fractal(rng: np.random.Generator, size: int, exponent: float, cutoff: float 
     """Toroidal Gaussian noise with the amplitude spectrum 1 / f ** exponent.
 
     Args:
-        rng: Source of randomness.
-        size: Side of the square picture, pixels.
+        rng: Random number generator.
+        size: Side of the square texture in pixels.
         exponent: 1 is rough, 2 is smooth.
-        cutoff: Highest frequency kept, cycles per pixel.
+        cutoff: Highest frequency in cycles per pixel.
 
     Returns:
         ndarray: (size, size) float32, zero mean, unit standard deviation.
@@ -59,7 +59,7 @@ def _to_bytes(picture, mean: float = 128.0, std: float = 52.0):
 
 
 def _wrap_pad(tile):
-    """Repeats the tile far enough that a frame at any offset below the period needs no wrapping."""
+    """Repeat the tile so that a frame at any offset below the period needs no wrapping."""
     height, width = FRAME_SIZE
     return np.pad(tile, ((0, height + 8), (0, width + 8)), mode='wrap')
 
@@ -72,7 +72,7 @@ def background_tiles() -> tuple[np.ndarray, ...]:
     for number in range(NUM_TILES):
         picture = fractal(rng, TILE_PERIOD, 1.1 + 0.15 * number, cutoff=0.25)
         if number % 2:
-            # Folding makes ridges: thin, elongated structure beside the clouds.
+            # Folding gives ridges: thin, elongated structures.
             picture = 2.0 * (np.abs(picture) - 0.8)
         tiles.append(_wrap_pad(_to_bytes(picture)))
     return tuple(tiles)
@@ -80,7 +80,7 @@ def background_tiles() -> tuple[np.ndarray, ...]:
 
 @lru_cache(maxsize=1)
 def smooth_tile() -> np.ndarray:
-    """The grey tile of large soft blobs: thermal background and relief of the depth background."""
+    """Grey tile of large soft blobs, for thermal and depth backgrounds."""
     rng = np.random.default_rng(1)
     return _wrap_pad(_to_bytes(fractal(rng, TILE_PERIOD, 1.6, cutoff=0.05)))
 
@@ -104,13 +104,13 @@ def grey_noise_tile() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def uniform_tile() -> np.ndarray:
-    """Independent uniform values in [0, 1), float32: thresholded, it gives sparse random pixels."""
+    """Independent uniform values in [0, 1), float32; thresholds of it give sparse random pixels."""
     return np.random.default_rng(3).random(_noise_shape(), np.float32)
 
 
 @lru_cache(maxsize=1)
 def hole_tile() -> np.ndarray:
-    """Where a depth sensor sees nothing: bool, blobs over about 3 % and specks over 1 %."""
+    """Holes of a depth sensor: bool, blobs over about 3 % of the tile and specks over 1 %."""
     rng = np.random.default_rng(4)
     height, width = _noise_shape()
     blobs = fractal(rng, max(height, width), 0.7, cutoff=0.12)[:height, :width]
@@ -127,7 +127,7 @@ def random_color(rng: np.random.Generator, value: tuple[float, float] = (0.3, 1.
 def background_palette(rng: np.random.Generator, num_colors: int = 6):
     """A colour for each grey level: (256, 1, 3) uint8, smooth between a few random colours.
 
-    They lie around their mean, so that objects stand out from most backgrounds as they do in life.
+    The colours lie close to their mean, so objects stand out from most backgrounds.
     """
     colors = np.stack([random_color(rng, (0.15, 0.9)) for _ in range(num_colors)])
     colors = colors.mean(axis=0) + BACKGROUND_CONTRAST * (colors - colors.mean(axis=0))
@@ -138,11 +138,11 @@ def background_palette(rng: np.random.Generator, num_colors: int = 6):
 
 
 class Look(NamedTuple):
-    """What an object looks like: two colours, a pattern and an outline.
+    """Appearance of an object: two colours, a pattern and an outline.
 
     Attributes:
         colors: (2, 3) float64, RGB in [0, 255].
-        pattern: (48, 48) float32 in [0, 1], the share of the second colour.
+        pattern: (48, 48) float32 in [0, 1], share of the second colour.
         outline: (P, 2) float64, closed polygon that touches all four sides of [-1, 1] ** 2.
     """
 
@@ -152,19 +152,19 @@ class Look(NamedTuple):
 
 
 def random_look(rng: np.random.Generator) -> Look:
-    """A look whose three parts are drawn independently."""
+    """Draw the three parts of a look independently."""
     colors = np.stack([random_color(rng), random_color(rng)])
     return Look(colors, random_pattern(rng), random_outline(rng))
 
 
 def similar_look(rng: np.random.Generator, look: Look) -> Look:
-    """A look that shares exactly two of colours, pattern and outline with ``look``."""
+    """Draw a look that shares exactly two of colours, pattern and outline with ``look``."""
     changed = rng.choice(Look._fields)
     return look._replace(**{changed: getattr(random_look(rng), changed)})
 
 
 def random_pattern(rng: np.random.Generator):
-    """Stripes, checks, rings or blobs of random scale and direction; see :class:`Look`."""
+    """Draw stripes, checks, rings or blobs of random scale and direction; see :class:`Look`."""
     kind = PATTERNS[rng.integers(len(PATTERNS))]
     axis = (np.arange(SPRITE_SIZE, dtype=np.float32) + 0.5) / SPRITE_SIZE * 2 - 1
     x, y = np.meshgrid(axis, axis)
@@ -181,12 +181,12 @@ def random_pattern(rng: np.random.Generator):
         wave = np.sin(1.4 * frequency * np.hypot(x - center[0], y - center[1]) + phase[0])
     else:
         wave = fractal(rng, SPRITE_SIZE, 1.0, cutoff=0.07)
-    # A steep sigmoid: two flat colours with a soft border that survives minification.
+    # A steep sigmoid gives two flat colours with a soft border that survives downscaling.
     return (1 / (1 + np.exp(-4.0 * wave))).astype(np.float32)
 
 
 def random_outline(rng: np.random.Generator):
-    """A smooth closed curve around the origin; see :class:`Look`."""
+    """Draw a smooth closed curve around the origin; see :class:`Look`."""
     phi = np.linspace(0, 2 * np.pi, _OUTLINE_POINTS, endpoint=False)
     order = np.arange(2, 6)
     amplitude = rng.uniform(0, 0.5, order.size) / order
@@ -215,7 +215,7 @@ class Sprite(NamedTuple):
 
 
 def render_sprite(rng: np.random.Generator, look: Look) -> Sprite:
-    """Draws ``look`` with a little surface texture of its own."""
+    """Render ``look`` with a slight random surface texture."""
     colors = look.colors.astype(np.float32)
     rgb = colors[0] + look.pattern[..., None] * (colors[1] - colors[0])
     bumps = fractal(rng, SPRITE_SIZE, 1.2, cutoff=0.2)
@@ -228,7 +228,7 @@ def render_sprite(rng: np.random.Generator, look: Look) -> Sprite:
 
 
 def _coverage(outline):
-    """Anti-aliased filled outline: polygon at four times the resolution, averaged down."""
+    """Coverage of the filled outline, anti-aliased at four times the resolution."""
     fine = SPRITE_SIZE * _SUPERSAMPLING
     vertices = (1 + SPRITE_FILL * outline) * fine / 2 - 0.5
     mask = np.zeros((fine, fine), np.uint8)

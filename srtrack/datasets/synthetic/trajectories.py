@@ -6,9 +6,10 @@ import numpy as np
 
 
 def smooth_noise(rng: np.random.Generator, times, period: float, num_waves: int = 4):
-    """A random signal of zero mean and unit variance that changes over about ``period`` frames.
+    """Random signal of zero mean and unit variance that changes over about ``period`` frames.
 
-    Sum of sinusoids with periods within a factor two of ``period``. Shape of ``times``.
+    It is a sum of sinusoids with periods within a factor of two of ``period``, and has the shape of
+    ``times``.
     """
     periods = period * np.exp2(rng.uniform(-1, 1, num_waves))
     phases = rng.uniform(0, 2 * np.pi, num_waves)
@@ -23,16 +24,16 @@ def ramp(times, start: float, stop: float, rise: float):
 
 
 def wander(rng: np.random.Generator, speed, center, reach):
-    """A walk along a smooth closed curve at a given speed.
+    """Walk along a random smooth closed curve at a given speed.
 
     Args:
-        rng: Source of randomness.
-        speed: (T,) pixels travelled between one instant and the next.
-        center: (x, y) of the curve, pixels.
-        reach: Half extent of the curve in x and y, pixels.
+        rng: Random number generator.
+        speed: (T,) pixels per frame.
+        center: (x, y) of the curve in pixels.
+        reach: Half extent of the curve in x and y, in pixels.
 
     Returns:
-        ndarray: (T, 2) positions, pixels.
+        ndarray: (T, 2) positions in pixels.
     """
     phi = np.linspace(0, 2 * np.pi, 721)
     order = np.arange(1, 4)
@@ -51,14 +52,14 @@ def wander(rng: np.random.Generator, speed, center, reach):
 
 
 def travel_speed(rng: np.random.Generator, times, cruise: float, burst: float, num_bursts: int):
-    """Speed of an object: cruising with slow changes and stops, plus short fast bursts.
+    """Random speed of an object: cruising with slow changes and stops, plus short fast bursts.
 
     Args:
-        rng: Source of randomness.
-        times: (T,) instants, frames.
-        cruise: Typical speed, pixels per frame.
-        burst: Speed during a burst, pixels per frame; no speed exceeds it.
-        num_bursts: How many bursts of 3 to 6 frames happen.
+        rng: Random number generator.
+        times: (T,) times in frames.
+        cruise: Typical speed in pixels per frame.
+        burst: Speed during a burst, and maximum speed, in pixels per frame.
+        num_bursts: Number of bursts of 3 to 6 frames.
 
     Returns:
         ndarray: (T,) pixels per frame, not negative.
