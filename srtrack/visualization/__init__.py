@@ -1,4 +1,4 @@
-"""Curves, maps, radar plots, film strips and the HTML report: pure functions on plain data."""
+"""Curves, maps, radar plots, film strips and the HTML report, drawn from plain data."""
 
 from .curves import (
     expected_overlap_plot,

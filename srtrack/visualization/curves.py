@@ -1,4 +1,4 @@
-"""Curves of several runs or trackers: losses, success and precision plots, and the trade-off."""
+"""Plots that compare runs or trackers: loss, success, precision, adaptation and forgetting."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def loss_curves(
     colors: Mapping[str, str] | None = None,
     title: str = 'Training loss',
 ) -> Figure:
-    """Loss over iterations: every value faintly, its moving average on top.
+    """Plot the loss over iterations: every value faintly, the moving average on top.
+
+    The legend reads ``[last average] name``. Values that are not finite leave a gap.
 
     Args:
         runs: Run name -> ``{'iter': (n,), 'loss': (n,)}``; lengths may differ between runs.
         window: Number of logged values to average; by default a twentieth of each run.
-        colors: Run name -> colour; the palette's where not given.
+        colors: Run name -> colour; by default from the palette.
         title: Title of the plot.
-
-    The legend reads ``[last average] name``. Values that are not finite leave a gap.
     """
     fig = new_figure(5.4, 3.7)
     ax = style_axes(fig.subplots(), title, 'iteration', 'loss')
@@ -76,14 +76,17 @@ def success_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Success',
 ) -> Figure:
-    """Success plot: share of frames whose overlap exceeds a threshold, for several trackers.
+    """Plot success: the share of frames whose overlap exceeds a threshold.
 
     Args:
         curves: Tracker name -> ``{'thresholds': (n,), 'success': (n,)}``, both in [0, 1].
-        scores: Tracker name -> success rate SR in [0, 1], as the protocol defines it. The legend
-            then reads ``[SR in %] name``, best first.
-        colors: Tracker name -> colour; the palette's where not given.
+        scores: Tracker name -> score of the protocol in [0, 1]. With scores the legend reads
+            ``[score in %] name``, best first.
+        colors: Tracker name -> colour; by default from the palette.
         title: Title of the plot.
+
+    Raises:
+        ValueError: A curve lacks a key, its lengths differ, or ``scores`` lacks a tracker.
     """
     return _threshold_plot(curves, 'success', scores, colors, title, 'overlap threshold')
 
@@ -95,9 +98,10 @@ def precision_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Precision',
 ) -> Figure:
-    """Precision plot: share of frames whose centre error is below a threshold in pixels.
+    """Plot precision: the share of frames whose centre error is below a threshold in pixels.
 
-    Takes ``{'thresholds': (n,), 'precision': (n,)}`` per tracker; else like :func:`success_plot`.
+    Arguments are as for :func:`success_plot`, with curves
+    ``{'thresholds': (n,), 'precision': (n,)}``.
     """
     return _threshold_plot(
         curves, 'precision', scores, colors, title, 'centre location error threshold (pixels)'
@@ -111,10 +115,10 @@ def normalized_precision_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Normalized precision',
 ) -> Figure:
-    """Precision plot with centre errors divided by the size of the ground-truth box.
+    """Plot precision with centre errors divided by the size of the ground-truth box.
 
-    Takes ``{'thresholds': (n,), 'normalized_precision': (n,)}`` per tracker; else like
-    :func:`success_plot`.
+    Arguments are as for :func:`success_plot`, with curves
+    ``{'thresholds': (n,), 'normalized_precision': (n,)}``.
     """
     return _threshold_plot(
         curves, 'normalized_precision', scores, colors, title, 'normalized centre error threshold'
@@ -128,9 +132,9 @@ def precision_recall_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Precision and recall',
 ) -> Figure:
-    """Tracking precision over recall, one point for each confidence threshold.
+    """Plot tracking precision over recall, a point per confidence threshold.
 
-    Takes ``{'recall': (n,), 'precision': (n,)}`` per tracker; else like :func:`success_plot`.
+    Arguments are as for :func:`success_plot`, with curves ``{'recall': (n,), 'precision': (n,)}``.
     """
     axes = {'recall': 'tracking recall', 'precision': 'tracking precision'}
     return _curve_plot(curves, axes, scores, colors, title, xlim=(0, 1))
@@ -143,9 +147,9 @@ def expected_overlap_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Expected overlap',
 ) -> Figure:
-    """Expected average overlap over the length of a sequence, as in the VOT challenges.
+    """Plot the expected average overlap over the sequence length, as in the VOT challenges.
 
-    Takes ``{'frames': (n,), 'overlap': (n,)}`` per tracker; else like :func:`success_plot`.
+    Arguments are as for :func:`success_plot`, with curves ``{'frames': (n,), 'overlap': (n,)}``.
     """
     axes = {'frames': 'sequence length (frames)', 'overlap': 'expected overlap'}
     return _curve_plot(curves, axes, scores, colors, title)
@@ -157,7 +161,7 @@ def _threshold_plot(curves, key, scores, colors, title, xlabel) -> Figure:
 
 
 def _curve_plot(curves, axes, scores, colors, title, xlim=None) -> Figure:
-    """Lines over ``axes``: the keys of x and y, each with its label."""
+    """Plot lines; ``axes`` maps the keys of x and y to axis labels."""
     (x_key, xlabel), (y_key, ylabel) = axes.items()
     fig = new_figure(5.4, 3.7)
     ax = style_axes(fig.subplots(), title, xlabel, ylabel)
@@ -177,11 +181,11 @@ def _curve_plot(curves, axes, scores, colors, title, xlim=None) -> Figure:
 def _ranked_entries(lines, scores):
     """Legend entries with scores in percent, best first; in the given order without scores."""
     if scores is None:
-        # An invisible blank keeps matplotlib from dropping labels that start with an underscore.
+        # matplotlib drops labels that start with an underscore; an invisible blank prevents it.
         return {name: (line, f'\u200a{name}') for name, line in lines.items()}
     missing = [name for name in lines if name not in scores]
     if missing:
-        raise ValueError(f'no score for {missing}: give one for every curve, or none at all')
+        raise ValueError(f'no score for {missing}: give one for every curve, or none')
     ranked = sorted(lines, key=lambda name: -np.nan_to_num(scores[name], nan=-1.0))
     return {name: (lines[name], f'[{100 * scores[name]:.1f}] {name}') for name in ranked}
 
@@ -194,13 +198,13 @@ def tradeoff_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Adaptation against forgetting',
 ) -> Figure:
-    """Scores of several runs on the source domain (right: remembers) and the target (up: adapts).
+    """Plot scores on the target domain (higher adapts better) over the source domain (forgetting).
 
     Args:
         source: Run name -> score in [0, 1] on the domain of pre-training.
         target: Run name -> score in [0, 1] on the new domain; the same names.
-        start: Run from which an arrow leads to each other one: the tracker before transfer.
-        colors: Run name -> colour; the palette's where not given.
+        start: The tracker before transfer; arrows lead from it to all other runs.
+        colors: Run name -> colour; by default from the palette.
         title: Title of the plot.
     """
     fig = new_figure(5.4, 3.7)
@@ -213,7 +217,7 @@ def tradeoff_plot(
         tag_series(name, marker)
         entries[name] = (marker, f'\u200a{name}')
         if start is not None and name != start:
-            # Empty text: the arrow alone; the names are in the legend, where they cannot overlap.
+            # Empty text draws the arrow only; names in the legend cannot overlap.
             arrow = ax.annotate(
                 '',
                 xy=(x, y),

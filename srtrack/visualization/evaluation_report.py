@@ -1,6 +1,6 @@
 """Figures and the report of several trackers evaluated under one protocol.
 
-``evaluations`` below maps a tracker's name to its
+In all functions ``evaluations`` maps a tracker's name to its
 :class:`~srtrack.evaluation.functional.Evaluation`.
 """
 
@@ -41,7 +41,7 @@ from .style import GROUND_TRUTH, series_colors, series_key
 
 
 class _Plot(NamedTuple):
-    """How a curve of an evaluation is drawn: function, its keys of x and y, name of the figure."""
+    """The plot of a curve: function, its keys of x and y, name of the figure."""
 
     function: Callable[..., Figure]
     x: str
@@ -63,16 +63,16 @@ _DIFFERENT = 'Sequences on which the trackers differ most'
 
 
 def evaluation_figures(evaluations: Mapping, headline: Mapping[str, str]) -> dict[str, Figure]:
-    """One plot a curve, and a radar plot of the attributes.
+    """Plot each curve, and the attributes as a radar plot.
 
     Args:
-        evaluations: See above.
-        headline: Curve -> the measure that stands for it in the legend, such as
-            ``{'success': 'SR'}``. Curves that are not in it are left out.
+        evaluations: Tracker name -> evaluation.
+        headline: Curve -> its measure in the legend, such as ``{'success': 'SR'}``. Other curves
+            are left out.
 
     Returns:
-        dict[str, Figure]: By the name of what is shown; a radar plot (``'attributes'``) only with
-        three attributes or more.
+        dict[str, Figure]: Figure by name; a radar plot (``'attributes'``) only with three attributes
+        or more.
     """
     first = next(iter(evaluations.values()))
     figures = {}
@@ -97,7 +97,7 @@ def evaluation_figures(evaluations: Mapping, headline: Mapping[str, str]) -> dic
 
 
 def telling_sequences(evaluations: Mapping, count: int) -> dict[str, list[str]]:
-    """Title -> names: the ``count`` hardest sequences, and others on which the trackers differ."""
+    """Title -> names of the ``count`` hardest sequences, and of others where trackers differ most."""
     ranking = rank_sequences(evaluations)
     hardest = ranking.hardest(count)
     different = [name for name in ranking.most_different(2 * count) if name not in hardest][:count]
@@ -106,7 +106,7 @@ def telling_sequences(evaluations: Mapping, count: int) -> dict[str, list[str]]:
 
 
 class RawFiles(NamedTuple):
-    """Files that a report leads to: sequence -> ground truth, and tracker -> sequence -> results."""
+    """Files that a report links to: sequence -> ground truth, and tracker -> sequence -> results."""
 
     truth: Mapping[str, Path]
     results: Mapping[str, Mapping[str, Path]]
@@ -125,19 +125,19 @@ def write_evaluation_report(
     notes: Iterable[str] = (),
     command: str = '',
 ) -> Path:
-    """Write one HTML file with all of it, and return its path. What is not given is left out.
+    """Write the HTML report of an evaluation and return its path; optional parts may be missing.
 
     Args:
         path: HTML file to write.
         evaluations, headline: See :func:`evaluation_figures`.
-        intervals: Of the scores, and of the differences between the best tracker and each other.
-        comparisons: Sequence -> what the trackers did in it; those of :func:`telling_sequences` are
-            shown.
-        frames: Sequence -> frame number -> modality -> picture (H, W, 3) uint8, RGB.
-        files: Where the raw files are. Links to them are relative to ``path`` where they can be.
-        strips: How many sequences each of the two choices of :func:`telling_sequences` shows.
-        notes: What the reader must know besides the notes of the evaluations.
-        command: What reproduces the report.
+        intervals: Intervals of the scores and of differences to the best tracker.
+        comparisons: Sequence -> boxes and overlaps of the trackers. The report shows those of
+            :func:`telling_sequences`.
+        frames: Sequence -> frame number -> modality -> image (H, W, 3) uint8, RGB.
+        files: Raw files. Links to them are relative to ``path`` if possible.
+        strips: Number of sequences in each of the two choices of :func:`telling_sequences`.
+        notes: Notes in addition to those of the evaluations.
+        command: Command that reproduces the report.
     """
     path = Path(path)
     first = next(iter(evaluations.values()))
@@ -169,12 +169,12 @@ def write_evaluation_report(
         lead=_lead(evaluations, intervals),
         badges=[f'protocol: {first.protocol}', first.version],
         series=switches,
-        footer='Written by srtrack. Only links to raw files lead out of this file.',
+        footer='Written by srtrack. This file is self-contained, except for links to raw files.',
     )
 
 
 class _Links:
-    """Addresses of raw files as seen from the report."""
+    """Addresses of raw files relative to the report."""
 
     def __init__(self, report: Path, files: RawFiles | None) -> None:
         self._folder = report.absolute().parent
@@ -193,7 +193,7 @@ class _Links:
             relative = os.path.relpath(path, self._folder)
         except ValueError:  # another drive
             return Path(path).absolute().as_uri()
-        # The dot keeps a colon in the first part from reading as a scheme.
+        # Without the dot, a colon in the first part would mark a scheme.
         return './' + quote(Path(relative).as_posix())
 
 
@@ -211,7 +211,7 @@ def _lead(evaluations: Mapping, intervals: Intervals | None) -> str:
         return f'{text} {intervals.verdict(best, second, measure)}.'
     return (
         f'{text} {best} leads with {measure} {100 * scores[best]:.1f}, '
-        f'before {second} with {100 * scores[second]:.1f}.'
+        f'ahead of {second} with {100 * scores[second]:.1f}.'
     )
 
 
@@ -226,7 +226,7 @@ def _results(
             ends = intervals.scores[name].values()
             row[1:] = [_with_interval(cell, each) for cell, each in zip(row[1:], ends)]
         caption += (
-            f' In brackets: {100 * intervals.level:.0f} % intervals, bootstrap over the sequences; '
+            f' In brackets: {100 * intervals.level:.0f} % bootstrap intervals over the sequences; '
             'differences between trackers are paired.'
         )
         verdicts = intervals.verdicts(ranking_measure(first.values))
@@ -241,7 +241,7 @@ def _with_interval(cell: Cell, interval: Interval) -> Cell:
 
 
 def _attributes(evaluations: Mapping, colors: Mapping[str, str]) -> Section:
-    """A table by attribute for each measure; the first is open."""
+    """A table by attribute for each measure; the first one is open."""
     first = next(iter(evaluations.values()))
     main = ranking_measure(first.values)
     html = []
@@ -260,7 +260,7 @@ def _attributes(evaluations: Mapping, colors: Mapping[str, str]) -> Section:
 
 
 def _score_rows(evaluations: Mapping, keys: list[str], values_of) -> list[list[Cell]]:
-    """A row a tracker; the best value of each column is marked."""
+    """A row per tracker, with the best value of each column marked."""
     table = {name: values_of(each) for name, each in evaluations.items()}
     best = {key: _best(row[key] for row in table.values()) for key in keys}
     return [
@@ -270,7 +270,7 @@ def _score_rows(evaluations: Mapping, keys: list[str], values_of) -> list[list[C
 
 
 def _best(values: Iterable[float]) -> float | None:
-    """The largest of several values; nothing is best that has no rival."""
+    """The largest of two or more finite values, else None."""
     values = [value for value in values if np.isfinite(value)]
     return max(values) if len(values) > 1 else None
 
@@ -311,14 +311,14 @@ def _views(title, comparisons, frames, ranking: Ranking, colors, links: _Links) 
     caption = 'Overlap with the ground truth over time, with gaps where the target is absent.'
     if any(comparison.sequence in frames for comparison in comparisons):
         caption += (
-            ' Pictures: the first frame, and of equal parts of the sequence the frame in which the '
-            'trackers differ most; a click enlarges them.'
+            ' Images show the first frame and, for each of several equal parts of the sequence, the '
+            'frame where the trackers differ most. Click to enlarge.'
         )
     return Section(title, f'<p class="caption">{caption}</p>{"".join(html)}')
 
 
 def _sequences(ranking: Ranking, shown: set[str], colors, links: _Links) -> Section:
-    """Every sequence with the score of each tracker, the hardest one first."""
+    """Table of all sequences with the score of each tracker, hardest first."""
     trackers = list(ranking.scores)
     several = len(trackers) > 1
     rows = []
@@ -344,15 +344,15 @@ def _sequences(ranking: Ranking, shown: set[str], colors, links: _Links) -> Sect
         columns,
         rows,
         series=colors,
-        caption='In percent, the hardest first, the best of each in bold. Scores lead to the result '
-        'files, names to the sequences shown above.',
+        caption='In percent, hardest first, with the best score of each sequence in bold. Scores link '
+        'to the result files, names to the sequences shown above.',
         controls=f'<div class="controls">{controls}</div>',
         tall=True,
     )
 
 
 def _choice(names: list[str], first_column: int, selected: int) -> str:
-    """A menu of trackers; the value of each is its column."""
+    """A menu of trackers, with their columns as values."""
     options = ''.join(
         f'<option value="{first_column + i}"{" selected" if i == selected else ""}>'
         f'{escape(name)}</option>'

@@ -1,4 +1,4 @@
-"""Figures and pictures as files and as parts of an HTML page."""
+"""Write figures to files and embed figures and images in HTML."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PDF_SETTINGS = {'pdf.fonttype': 42}
 def save_figure(
     fig: Figure, path_without_suffix: str | Path, formats: Sequence[str] = ('png', 'pdf')
 ) -> list[Path]:
-    """Write ``fig`` once a format and return the files, e.g. ``plots/success.png`` and ``.pdf``.
+    """Write ``fig`` in each format and return the files, e.g. ``plots/success.png`` and ``.pdf``.
 
-    Missing folders are made. A dot in the name is no suffix: ``ostrack-v1.2`` stays whole.
+    Missing folders are made. A dot in the name does not start a suffix: ``ostrack-v1.2`` stays.
     """
     base = Path(path_without_suffix)
     base.parent.mkdir(parents=True, exist_ok=True)
@@ -42,12 +42,12 @@ def save_figure(
 
 
 def inline_svg(fig: Figure, label: str = '') -> str:
-    """``fig`` as an ``<svg>`` element to paste into an HTML page.
+    """Convert ``fig`` to an ``<svg>`` element for an HTML page.
 
-    The picture has no background and its ink is ``currentColor``, so it follows the page into dark
-    mode. Identifiers are made unique by the picture's own hash; artists marked by
-    :func:`~srtrack.visualization.style.tag_series` carry ``data-series``. ``label`` is what screen
-    readers say.
+    The figure has no background and draws in ``currentColor``, so it follows the page's dark mode.
+    A hash of the figure makes identifiers unique. Artists marked by
+    :func:`~srtrack.visualization.style.tag_series` carry ``data-series``. Screen readers read
+    ``label``.
     """
     buffer = io.BytesIO()
     with matplotlib.rc_context(_SVG_SETTINGS):
@@ -62,7 +62,7 @@ def inline_svg(fig: Figure, label: str = '') -> str:
         element.attrib = dict(_page_attribute(*item, prefix) for item in element.attrib.items())
     width = float(root.attrib.pop('width').removesuffix('pt')) * 4 / 3
     del root.attrib['height']
-    # Below about half its size a picture's text cannot be read: let the page scroll it instead.
+    # Below about half its size the text is illegible: let the page scroll the figure instead.
     root.set('style', f'min-width:{0.55 * width:.0f}px;max-width:{width:.0f}px')
     root.set('role', 'img')
     root.set('aria-label', label)
@@ -70,7 +70,7 @@ def inline_svg(fig: Figure, label: str = '') -> str:
 
 
 def _local(name: str) -> str:
-    """A name without its XML namespace: HTML pages know SVG without one."""
+    """A name without its XML namespace, which SVG inside HTML does not need."""
     return name.rsplit('}', 1)[-1]
 
 
@@ -87,12 +87,12 @@ def _page_attribute(key: str, value: str, prefix: str) -> tuple[str, str]:
 
 
 def png_data_uri(image: np.ndarray) -> str:
-    """``image`` ((H, W, 3) uint8, RGB) as a ``data:`` address that holds the whole PNG."""
+    """Encode ``image`` ((H, W, 3) uint8, RGB) as a ``data:`` URI of a PNG."""
     return 'data:image/png;base64,' + _encode(image, '.png')
 
 
 def jpeg_data_uri(image: np.ndarray, quality: int = 80) -> str:
-    """The same as JPEG: for photographs, of which a page shows many."""
+    """Encode ``image`` ((H, W, 3) uint8, RGB) as a ``data:`` URI of a JPEG, smaller than a PNG."""
     return 'data:image/jpeg;base64,' + _encode(image, '.jpg', [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
@@ -101,5 +101,5 @@ def _encode(image: np.ndarray, suffix: str, options: Sequence[int] = ()) -> str:
         raise ValueError(f'expected (H, W, 3) uint8, got {image.shape} {image.dtype}')
     ok, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), list(options))
     if not ok:
-        raise ValueError(f'cannot encode a picture of shape {image.shape}')
+        raise ValueError(f'cannot encode an image of shape {image.shape}')
     return base64.b64encode(data.tobytes()).decode()

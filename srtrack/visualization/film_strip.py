@@ -1,4 +1,4 @@
-"""Boxes on pictures, and strips of frames in both modalities (the paper, Fig. 10)."""
+"""Draw boxes on images, and film strips of both modalities (the paper, Fig. 10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BACKGROUND = (16, 20, 28)
 _TEXT = (226, 232, 240)
 _GAP = 6
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-# Boxes that far outside (in pixels) are cut here: OpenCV's drawing wraps around at 2**15.
+# Clip coordinates here, in pixels: OpenCV's drawing wraps around at 2**15.
 _FAR = 10_000
 _TRUTH = 'ground truth'
 _ROWS = {'rgb': 'RGB', 'aux': 'auxiliary'}
@@ -25,19 +25,19 @@ def draw_boxes(
     colors: Mapping[str, str] | None = None,
     thickness: int = 2,
 ) -> np.ndarray:
-    """A copy of ``image`` with an outline for each box.
+    """Draw box outlines on a copy of ``image``.
 
     Args:
         image: (H, W, 3) uint8, RGB.
-        boxes: Label -> box x, y, w, h in pixels. A box that is not finite or has no area is left out,
-            and so is the part of a box outside the picture.
-        colors: Label -> colour; the palette's where not given.
-        thickness: Width of the outline in pixels; a dark rim around it keeps it visible anywhere.
+        boxes: Label -> box x, y, w, h in pixels. Boxes that are not finite or have no area are
+            skipped.
+        colors: Label -> colour; by default from the palette.
+        thickness: Width of the outline in pixels, without its dark rim.
     """
     image = np.ascontiguousarray(_three_channels(image)).copy()
     palette = series_colors(boxes, colors)
     corners = {label: _corners(box) for label, box in boxes.items() if _is_visible(box)}
-    # All rims first, so that none covers another box's colour.
+    # Draw all rims first: none covers another box's colour.
     for start, end in corners.values():
         cv2.rectangle(image, start, end, (0, 0, 0), thickness + 2)
     for label, (start, end) in corners.items():
@@ -62,11 +62,11 @@ def draw_label(
     color: str = '#ffffff',
     scale: float = 0.45,
 ) -> np.ndarray:
-    """A copy of ``image`` with one line of text on a dark plate.
+    """Draw one line of text on a dark plate on a copy of ``image``.
 
     Args:
         image: (H, W, 3) uint8, RGB.
-        text: ASCII; OpenCV's fonts have nothing else, so other characters become ``?``.
+        text: ASCII text; OpenCV's fonts lack other characters, which become ``?``.
         position: Upper left corner of the plate, x and y in pixels.
         color: Colour of the text.
         scale: Size of the text; 0.45 is about 10 pixels high.
@@ -89,38 +89,38 @@ def film_strip(
     height: int = 150,
     colors: Mapping[str, str] | None = None,
 ) -> np.ndarray:
-    """Some frames of a sequence side by side, RGB above auxiliary, with boxes of several trackers.
+    """Draw frames of a sequence side by side, RGB above auxiliary, with the trackers' boxes.
 
     Args:
-        frames: The shown frames in order, one for each index: modality (``'rgb'``, ``'aux'``) ->
-            (H, W, 3) or (H, W) uint8, RGB. A modality that no frame has gets no row; one that only
-            some frames lack stays dark there.
-        boxes: Tracker name -> (T, 4) boxes x, y, w, h in pixels of the frames, for the whole sequence.
-        gt: (T, 4) ground truth, NaN where the target is absent; None where there is none.
+        frames: The frames in order, one per index: modality (``'rgb'``, ``'aux'``) ->
+            (H, W, 3) or (H, W) uint8, RGB. A modality that no frame has gets no row; a frame that
+            lacks one stays dark there.
+        boxes: Tracker name -> (T, 4) boxes x, y, w, h in pixels, for the whole sequence.
+        gt: (T, 4) ground truth, NaN where the target is absent; None to draw none.
         indices: Frame numbers to show, from 0.
-        height: Height of each picture in the strip, in pixels.
-        colors: Tracker name -> colour; the palette's where not given.
+        height: Height of each image in the strip, in pixels.
+        colors: Tracker name -> colour; by default from the palette.
 
     Returns:
         (rows, columns, 3) uint8, RGB, with frame numbers and a legend.
 
     Raises:
-        ValueError: As many frames as indices are needed, and boxes for each index.
+        ValueError: The numbers of frames and indices differ, or an index has no box.
     """
     frames = list(frames)
     if len(frames) != len(indices) or not frames:
         raise ValueError(
-            f'{len(frames)} frames given for {len(indices)} indices; one each is needed'
+            f'{len(frames)} frames for {len(indices)} indices: give one frame per index'
         )
     palette = series_colors(boxes, colors)
     if gt is not None:
-        # First, so that a tracker that hits it exactly is still seen on top.
+        # Draw it first, below a tracker that hits it exactly.
         boxes = {_TRUTH: gt, **boxes}
         palette = {_TRUTH: GROUND_TRUTH, **palette}
     boxes = {name: np.asarray(track, dtype=float) for name, track in boxes.items()}
     for name, track in boxes.items():
         if len(track) <= max(indices):
-            raise ValueError(f'{name!r} has {len(track)} boxes, but frame {max(indices)} is shown')
+            raise ValueError(f'{name!r} has {len(track)} boxes, none for frame {max(indices)}')
 
     modalities = [m for m in _ROWS if any(frame.get(m) is not None for frame in frames)]
     if not modalities:
@@ -137,11 +137,11 @@ def film_strip(
 
 
 def _column(frame, modalities, boxes, palette, height: int, number: str) -> np.ndarray:
-    """All modalities of one frame, each ``height`` pixels high, with gaps left of and above each."""
+    """Stack the modalities of one frame, each ``height`` pixels high, with gaps left and above."""
     pictures = {m: frame[m] for m in modalities if frame.get(m) is not None}
     if not pictures:
-        raise ValueError(f'frame {number} has no picture of any modality')
-    # Boxes are in pixels of the first modality present, also where the other has another size.
+        raise ValueError(f'frame {number} has no image of any modality')
+    # Boxes are in pixels of the first modality present; the other may differ in size.
     first = next(iter(pictures.values()))
     size = first.shape[1], first.shape[0]
     width = max(1, round(size[0] * height / size[1]))
@@ -164,7 +164,7 @@ def _column(frame, modalities, boxes, palette, height: int, number: str) -> np.n
 
 
 def _legend(palette: Mapping[str, str], width: int) -> np.ndarray:
-    """Coloured squares and names, in as many lines as ``width`` pixels need."""
+    """Draw coloured squares and names, in as many lines as ``width`` pixels require."""
     places, x, y = [], 2 * _GAP, 0
     for name in palette:
         needed = 22 + _text_size(name, 0.45)[0]
@@ -183,12 +183,12 @@ def _three_channels(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or not image.size:
         raise ValueError(
-            f'expected a uint8 picture (H, W) or (H, W, 3), got {image.shape} {image.dtype}'
+            f'expected a uint8 image (H, W) or (H, W, 3), got {image.shape} {image.dtype}'
         )
     if image.ndim == 2:
         image = image[..., None]
     if image.shape[2] not in (1, 3):
-        raise ValueError(f'expected 1 or 3 channels, got a picture of shape {image.shape}')
+        raise ValueError(f'expected 1 or 3 channels, got an image of shape {image.shape}')
     return np.broadcast_to(image, (*image.shape[:2], 3))
 
 

@@ -1,4 +1,4 @@
-"""One frame in both modalities, side by side, as videos and live views show it."""
+"""Both modalities of a frame side by side, for videos and live views."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def frame_view(
     colors: Mapping[str, str] | None = None,
     label: str = '',
 ) -> np.ndarray:
-    """The pictures of a frame next to each other, with the same boxes in each.
+    """Draw the images of a frame side by side, with the same boxes in each.
 
     Args:
-        pictures: One (H, W, 3) or (H, W) uint8 picture a modality, all of one size, RGB order.
+        pictures: (H, W, 3) or (H, W) uint8 per modality, all of the same size, in RGB order.
         boxes: Label -> box x, y, w, h in pixels; see :func:`~.film_strip.draw_boxes`.
-        colors: Label -> colour; the palette's where not given.
+        colors: Label -> colour; by default from the palette.
         label: A line of text for the upper left corner.
 
     Returns:
-        (H, len(pictures) * W, 3) uint8: pixel (y, x) of picture k is at (y, k * W + x).
+        (H, len(pictures) * W, 3) uint8; pixel (y, x) of image k is at (y, k * W + x).
     """
     view = np.hstack([draw_boxes(picture, boxes, colors) for picture in pictures])
     return draw_label(view, label) if label else view

@@ -1,4 +1,4 @@
-"""Gains over one way of tuning, on the source and the target domain, with their spread over seeds."""
+"""Gains of tuning methods over a baseline, with their spread over seeds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def gains_plot(
     baseline: str,
     colors: Mapping[str, str] | None = None,
 ) -> Figure:
-    """What each way of tuning gains over the baseline: right remembers better, up adapts better.
+    """Plot the gains of tuning methods on the target domain (up) and the source domain (right).
 
-    Points are means over seeds, bars reach one standard deviation (of n - 1) to each side; there
-    are none of a single seed.
+    Points are means over seeds. Bars extend one standard deviation (with n - 1) to each side; a
+    single seed has none.
 
     Args:
-        panels: Title of a panel -> way of tuning -> its gains on the source and on the target
-            domain, in points, both seed by seed.
-        baseline: The way that is in the origin.
-        colors: Way -> colour; the palette's where not given.
+        panels: Title of a panel -> method -> gains on the source and on the target domain, in
+            points, for each seed.
+        baseline: The method at the origin.
+        colors: Method -> colour; by default from the palette.
     """
     ways = list(dict.fromkeys(way for panel in panels.values() for way in panel))
     palette = series_colors(ways, colors)

@@ -1,4 +1,4 @@
-"""Transfer sensitivity at one step of training: where it is, and how sparse (Fig. 5)."""
+"""Maps of transfer sensitivity at one training step, and of its sparsity (Fig. 5)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from .maps import operation_figure
 from .style import INK, literal, new_figure
 
-#: Cells of a map along each side at most; larger matrices are averaged.
+#: Maximum number of cells along each side of a map; larger matrices are averaged.
 _CELLS = 256
 
 
 def sparsity_map(
     sparsity: Mapping[str, float], *, title: str = 'Sparsity of the gradient'
 ) -> Figure:
-    """Sparsity measure of Eq. 9 of every operation's gradient; smaller (darker) is sparser.
+    """Map the sparsity (Eq. 9) of every operation's gradient; smaller (darker) is sparser.
 
     Args:
         sparsity: Operation name -> ||G||_1 / (sqrt(n) ||G||_2), in [0, 1].
@@ -29,15 +29,15 @@ def sparsity_map(
 def transfer_map(
     gradients: Mapping[str, np.ndarray], *, title: str = 'Transfer sensitivity'
 ) -> Figure:
-    """Squared gradients of some weight matrices (Eq. 13), each relative to its largest (Fig. 5).
+    """Map the squared gradients of weight matrices (Eq. 13), each relative to its largest (Fig. 5).
 
     Args:
-        gradients: Parameter name -> gradient (rows, columns); more dimensions are joined with the
-            columns. A matrix of more than 256 rows or columns is shown by means over equal cells.
+        gradients: Parameter name -> gradient (rows, columns); further dimensions are flattened into
+            the columns. A matrix of more than 256 rows or columns is averaged over cells.
         title: Title of the figure.
 
     Raises:
-        ValueError: There is none, or one has fewer than two dimensions.
+        ValueError: There is no gradient, or one has fewer than two dimensions.
     """
     if not gradients:
         raise ValueError('a transfer map needs at least one gradient')
@@ -47,7 +47,7 @@ def transfer_map(
     for ax, (name, gradient) in zip(panels, gradients.items()):
         gradient = np.asarray(gradient, dtype=np.float64)
         if gradient.ndim < 2:
-            raise ValueError(f'{name} is no matrix: shape {gradient.shape}')
+            raise ValueError(f'{name} is not a matrix: shape {gradient.shape}')
         squares = mean_over_cells(np.square(gradient.reshape(len(gradient), -1)))
         image = ax.imshow(
             squares / max(squares.max(), np.finfo(float).tiny),
@@ -67,7 +67,7 @@ def transfer_map(
 
 
 def mean_over_cells(values: np.ndarray, cells: int = _CELLS) -> np.ndarray:
-    """A matrix of at most ``cells`` rows and columns: means over blocks of nearly equal size."""
+    """Average a matrix over blocks of nearly equal size to at most ``cells`` rows and columns."""
     for axis in (0, 1):
         length = values.shape[axis]
         if length > cells:

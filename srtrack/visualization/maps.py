@@ -1,7 +1,7 @@
 """Heat maps over the operations of a network: prior sensitivity (Fig. 4), weight distance (Fig. 8).
 
 A map has a row for each kind of operation (``attn.qkv``, ``mlp.fc1``, ...) and a column for each
-block; what lies outside the blocks (patch embedding, final norm, ...) gets a strip below.
+block. Operations outside the blocks (patch embedding, final norm, ...) are in a strip below.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from .style import INK, literal, new_figure
 
-#: Kinds of operations in the order in which a transformer block applies them.
+#: Kinds of operations in the order of a transformer block.
 KINDS = ('norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2')
 _BRANCHES = {'rgb': 'RGB branch', 'aux': 'auxiliary branch', 'fusion': 'fusion'}
 _COLOR_MAP = 'magma'
@@ -31,7 +31,7 @@ _IN_BLOCK = re.compile(
 class OperationGrid(NamedTuple):
     """Values of one branch: ``values[r, c]`` belongs to kind ``rows[r]`` of block ``columns[c]``.
 
-    NaN where the network has no such operation.
+    A value is NaN if the network has no such operation.
     """
 
     rows: list[str]
@@ -42,15 +42,15 @@ class OperationGrid(NamedTuple):
 def operation_grids(
     values: Mapping[str, float],
 ) -> tuple[dict[str, OperationGrid], dict[str, float]]:
-    """Sort values by the names of their operations or parameters.
+    """Arrange values in grids by the names of their operations or parameters.
 
     Args:
-        values: Name -> value. Names may end in ``.weight`` or ``.bias``. Where an operation has both,
-            its weight stands for it: a bias starts near zero, and its relative distance says little.
+        values: Name -> value. Names may end in ``.weight`` or ``.bias``. If an operation has both,
+            only its weight counts: a bias starts near zero, so its relative distance says little.
 
     Returns:
         The grid of each branch (``'rgb'``, ``'aux'``, ``'fusion'``; ``''`` for a one-stream network),
-        and the operations outside all blocks, by the rest of their names.
+        and the values of operations outside all blocks, by name without the common prefix.
     """
     operations = _by_operation(values)
     cells: dict[str, dict[tuple[str, int], float]] = {}
@@ -71,7 +71,7 @@ def operation_grids(
 
 
 def _by_operation(values: Mapping[str, float]) -> dict[str, float]:
-    """Values by operation name, without the prefix (``backbone.``) that all names share."""
+    """Values by operation name, without the common prefix (``backbone.``)."""
     operations = {}
     for name, value in values.items():
         operation, _, leaf = name.rpartition('.')
@@ -104,11 +104,11 @@ def prior_map(
     log: bool = False,
     title: str = 'Prior sensitivity',
 ) -> Figure:
-    """Prior sensitivity of every operation of the pre-trained tracker (Fig. 4).
+    """Map the prior sensitivity of every operation of the pre-trained tracker (Fig. 4).
 
     Args:
         scores: Operation or parameter name -> score: a rank in [0, 1] or a leading eigenvalue.
-        log: Colour by the logarithm; eigenvalues span decades. Values <= 0 then stay blank.
+        log: Use a logarithmic colour scale, for eigenvalues. Values <= 0 are then blank.
         title: Title of the map.
     """
     return operation_figure({'': scores}, log, title, 'prior sensitivity')
@@ -120,13 +120,14 @@ def distance_map(
     log: bool = False,
     title: str = 'Distance from the pre-trained weights',
 ) -> Figure:
-    """Relative weight distance of every operation, one row of maps a run (Fig. 8).
+    """Map the relative weight distance of every operation, one row of maps per run (Fig. 8).
+
+    Runs are drawn from top to bottom, branches (RGB, auxiliary, fusion) from left to right, all on
+    one colour scale.
 
     Args:
         distances: Run name -> parameter or operation name -> ``||theta_t - theta_0|| / ||theta_0||``.
-            Runs are drawn from top to bottom, branches (RGB, auxiliary, fusion) from left to right,
-            all on one colour scale.
-        log: Colour by the logarithm.
+        log: Use a logarithmic colour scale.
         title: Title of the figure.
     """
     label = r'$\Vert\theta_t-\theta_0\Vert_2\,/\,\Vert\theta_0\Vert_2$'
@@ -134,7 +135,7 @@ def distance_map(
 
 
 def operation_figure(runs, log: bool, title: str, label: str) -> Figure:
-    """A row of maps for each run, one map a branch, a strip of other operations below each row."""
+    """Draw a row of maps for each run, one map per branch, with a strip of other operations below."""
     if not any(values for values in runs.values()):
         raise ValueError('a map needs at least one operation')
     sorted_runs = {name: operation_grids(values) for name, values in runs.items()}
@@ -144,7 +145,7 @@ def operation_figure(runs, log: bool, title: str, label: str) -> Figure:
         b: max(len(grids[b].columns) for grids, _ in sorted_runs.values() if b in grids)
         for b in branches
     }
-    # More columns than that leave no room for numbers in their cells.
+    # More columns leave no room for numbers in the cells.
     numbers = sum(widths.values()) <= 14
     has_rest = any(rest for _, rest in sorted_runs.values())
 
@@ -213,7 +214,7 @@ def _draw_strip(ax: Axes, rest: Mapping[str, float], scale) -> None:
 
 
 def _draw_cells(ax: Axes, values: np.ndarray, scale, numbers: bool) -> None:
-    """Cells from the top row down; blank where a value is NaN (or not positive, on a log scale)."""
+    """Draw cells from the top row down; NaN, and on a log scale values <= 0, stay blank."""
     shown = np.ma.masked_invalid(values)
     if isinstance(scale.norm, LogNorm):
         shown = np.ma.masked_less_equal(shown, 0)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .style import INK, add_legend, line_style, literal, new_figure, series_colors, tag_series
 
-# The areas of more trackers would only darken each other.
+# Maximum number of trackers with filled areas; more would darken each other.
 _FILLED = 3
 
 
@@ -19,20 +19,19 @@ def radar_plot(
     colors: Mapping[str, str] | None = None,
     title: str = '',
 ) -> Figure:
-    """One closed polygon a tracker over the attributes, in percent.
+    """Draw a closed polygon over the attributes for each tracker, in percent.
+
+    Each label gives the attribute with its lowest and its best score, or the score of a single
+    tracker. The radial axis starts below the lowest score, at a multiple of ten percent.
 
     Args:
         scores: Tracker name -> attribute -> score in [0, 1]. Attributes keep the order of their
-            first appearance; a tracker without one of them, or with NaN, has a gap there.
-        colors: Tracker name -> colour; the palette's where not given.
+            first appearance; a missing or NaN score leaves a gap.
+        colors: Tracker name -> colour; by default from the palette.
         title: Title of the plot.
 
-    Each label names the attribute with the lowest and the best score on it, as papers do (of one
-    tracker, its score). The radial
-    axis starts below the lowest score, at a multiple of ten percent, so that differences show.
-
     Raises:
-        ValueError: Fewer than three attributes span no area: use a table.
+        ValueError: There are fewer than three attributes.
     """
     attributes = list(dict.fromkeys(key for values in scores.values() for key in values))
     if len(attributes) < 3:
@@ -56,7 +55,7 @@ def radar_plot(
             tag_series(name, area)
         entries[name] = (line, f'\u200a{name}')
     _style_polar(ax, angles, [_label(*pair) for pair in zip(attributes, values.T)], values)
-    # Above the labels, too, which the axes' own title would not clear.
+    # The title of the axes would overlap the labels.
     fig.suptitle(literal(title), fontsize=11, fontweight='bold', color=INK)
     add_legend(ax, entries, below=True)
     return fig
@@ -79,7 +78,7 @@ def _style_polar(ax, angles, labels, values) -> None:
     ax.set_theta_offset(np.pi / 2)
     ax.set_theta_direction(-1)
     ax.set_xticks(angles, [literal(label) for label in labels])
-    # Labels begin or end at their axis, so that many of them do not run into each other.
+    # Labels begin or end at their axis, which keeps many of them apart.
     for angle, label in zip(angles, ax.get_xticklabels()):
         across, up = np.sin(angle), np.cos(angle)
         label.set_ha('center' if abs(across) < 0.1 else 'left' if across > 0 else 'right')

@@ -1,9 +1,8 @@
-"""One self-contained HTML page from composable sections.
+"""Write a self-contained HTML page from composable sections.
 
-The page needs no network and can make no request: styles, script, figures (SVG) and pictures (PNG)
-are inside, and a content security policy allows nothing else, which also means that a name of a
-sequence can never run as script. Everything given as text is escaped; only :attr:`Section.html` is
-taken as it is.
+The page makes no network requests. It contains styles, script, figures (SVG) and images (PNG), and
+a content security policy allows nothing else; the name of a sequence, for example, can never run as
+script. All text is escaped, except :attr:`Section.html`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _ASSETS = Path(__file__).parent / 'assets'
 
 
 class Section(NamedTuple):
-    """A part of a report: its title (plain text) and its content (trusted HTML)."""
+    """A part of a report: title (plain text) and content (trusted HTML)."""
 
     title: str
     html: str
@@ -37,8 +36,8 @@ class Section(NamedTuple):
 class Cell(NamedTuple):
     """A table cell that shows ``text`` and sorts by ``value``.
 
-    ``note`` is a small remark behind the text; ``tone`` colours it: ``'good'``, ``'bad'`` or ``''``.
-    ``href`` is where the text leads; ``best`` sets it in bold.
+    ``note`` is a small remark after the text; ``tone`` colours it: ``'good'``, ``'bad'`` or ``''``.
+    ``href`` makes the text a link; ``best`` sets it in bold.
     """
 
     value: Any
@@ -50,7 +49,7 @@ class Cell(NamedTuple):
 
 
 def text_section(title: str, *paragraphs: str) -> Section:
-    """Paragraphs of plain text."""
+    """A section of plain-text paragraphs."""
     return Section(title, ''.join(f'<p>{escape(text)}</p>' for text in paragraphs))
 
 
@@ -65,22 +64,22 @@ def table_section(
     controls: str = '',
     tall: bool = False,
 ) -> Section:
-    """A table that the reader sorts by a click on a column's head; empty cells stay last.
+    """A section with a table that sorts when a column head is clicked; empty cells stay last.
 
     Args:
         title: Title of the section.
         columns: Names of the columns.
         rows: Cells of each row. Numbers are shown with four significant digits, None and NaN as a
-            dash; a :class:`Cell` says itself how it looks and sorts.
+            dash; a :class:`Cell` defines its own text and order.
         groups: A second head above the first: (label, number of columns) from left to right.
-        series: Colours of trackers. A row whose first cell is one of them, and a column that is
-            called so, gets its colour and is hidden with it.
+        series: Tracker name -> colour. Rows whose first cell is a tracker, and columns named after
+            one, get its colour and are hidden with it.
         caption: A sentence below the table.
         controls: Trusted HTML above the table.
-        tall: Whether the table scrolls in a window of its own.
+        tall: Whether the table scrolls on its own.
 
     Raises:
-        ValueError: A row does not have one cell a column.
+        ValueError: The number of cells in a row differs from the number of columns.
     """
     series = series or {}
     head = ''.join(_table_head(name, series.get(name)) for name in columns)
@@ -142,17 +141,17 @@ def _table_row(cells: Sequence[Cell], series: Mapping[str, str]) -> str:
 def _sort_key(value) -> str:
     if _is_missing(value):
         return ''
-    # More digits than anyone compares would be half of a large table's size.
+    # More digits than a reader compares would make up half of a large table's size.
     return f'{value:.6g}' if isinstance(value, (float, np.floating)) else escape(str(value))
 
 
 def link(text: str, href: str) -> str:
-    """``text`` as HTML that leads to ``href``; just the text where that is empty."""
+    """HTML of ``text`` as a link to ``href``, or as plain text if ``href`` is empty."""
     return f'<a href="{escape(href)}">{escape(text)}</a>' if href else escape(text)
 
 
 def settings_section(title: str, settings: Mapping[str, Any]) -> Section:
-    """Names and values; mappings inside become groups that the reader unfolds."""
+    """A section of names and values; nested mappings become groups that unfold."""
     plain = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
     html = [_definitions(plain)] if plain else []
     for key, group in settings.items():
@@ -180,7 +179,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = ''):
 
 
 def figure_section(title: str, *figures: Figure, caption: str = '') -> Section:
-    """Matplotlib figures side by side, as vector graphics that follow light and dark mode."""
+    """A section of Matplotlib figures side by side, as SVG that follows light and dark mode."""
     shown = ''.join(f'<figure>{inline_svg(fig, label=title)}</figure>' for fig in figures)
     return Section(title, f'<div class="figures">{shown}</div>{_caption(caption)}')
 
@@ -188,7 +187,7 @@ def figure_section(title: str, *figures: Figure, caption: str = '') -> Section:
 def image_section(
     title: str, images: Iterable[tuple[str, np.ndarray]], *, caption: str = ''
 ) -> Section:
-    """Pictures ((H, W, 3) uint8, RGB) below each other, each with its title; wide ones scroll."""
+    """A section of titled images ((H, W, 3) uint8, RGB) below each other; wide ones scroll."""
     shown = []
     for name, image in images:
         height, width = image.shape[:2]
@@ -201,7 +200,7 @@ def image_section(
 
 
 def code_section(title: str, code: str, *, caption: str = '') -> Section:
-    """A command to copy."""
+    """A section with a command to copy."""
     return Section(
         title,
         f'{_caption(caption)}<div class="code"><button type="button" class="copy">copy</button>'
@@ -210,7 +209,7 @@ def code_section(title: str, code: str, *, caption: str = '') -> Section:
 
 
 def cards(items: Iterable[tuple[str, str, str, str]]) -> str:
-    """Large numbers in boxes, as HTML: (label, number, remark, tone of the number) each."""
+    """HTML of large numbers in boxes; each item is (label, number, remark, tone of the number)."""
     shown = ''.join(
         f'<div class="card"><span>{escape(label)}</span>'
         f'<strong class="{escape(tone)}">{escape(number)}</strong>'
@@ -235,10 +234,10 @@ def write_report(
     Args:
         path: File to write.
         title: Title of the page.
-        sections: What it shows, in order.
-        lead: The claim: one or two sentences below the title.
-        badges: Short facts beside it, e.g. the protocol.
-        series: Trackers and their colours. Each gets a switch that hides and shows it everywhere.
+        sections: The sections, in order.
+        lead: One or two sentences with the main result, below the title.
+        badges: Short facts below it, e.g. the protocol.
+        series: Tracker name -> colour. Each tracker gets a switch that hides it everywhere.
         footer: A line at the end.
     """
     path = Path(path)
@@ -298,7 +297,7 @@ def _switches(series: Mapping[str, str]) -> str:
 
 
 def swatch(color: str) -> str:
-    """A small square of a tracker's colour."""
+    """HTML of a small square in a tracker's colour."""
     return f'<i class="swatch" style="background:{escape(color)}"></i>'
 
 

@@ -1,6 +1,6 @@
 """One sequence of a report: scores, overlap over time, and a strip of frames with boxes (Fig. 10).
 
-Boxes are vector graphics over the pictures, so that hiding a tracker hides its boxes, too.
+Boxes are vector graphics over the images, so hiding a tracker also hides its boxes.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from .export import jpeg_data_uri
 from .report import link, swatch
 from .style import GROUND_TRUTH, series_key, svg_dashes
 
-#: Series of the ground truth's boxes.
+#: Series name of the ground truth.
 TRUTH = 'ground truth'
 
 _GAP = 4
 _CHART_WIDTH, _CHART_HEIGHT = 1000, 110
-# One value a step of so many units: finer ones would not be seen.
+# Units per value: finer steps would be invisible.
 _CHART_STEP = 4
 
 
 class TrackerScore(NamedTuple):
-    """A tracker's score on the sequence in [0, 1], and the address of its result file or ''."""
+    """A tracker's score on the sequence in [0, 1], and the address of its result file, or ''."""
 
     value: float
     href: str = ''
@@ -46,20 +46,20 @@ def sequence_view(
     frames: Mapping[int, Mapping[str, np.ndarray]] | None = None,
     anchor: str = '',
 ) -> str:
-    """HTML of one sequence of T frames; what is not given is left out.
+    """Write the HTML of one sequence of T frames; optional parts may be missing.
 
     Args:
-        name: Its name.
-        scores: Tracker -> score; the trackers in the order of their line styles.
+        name: Name of the sequence.
+        scores: Tracker -> score, in the order of line styles.
         colors: Tracker -> colour.
-        remark: Text behind the name.
+        remark: Text after the name.
         truth_href: Address of the ground truth's file.
         truth: (T, 4) boxes x, y, w, h in pixels, NaN where the target is absent.
-        boxes: Tracker -> (T, 4).
+        boxes: Tracker -> (T, 4) boxes x, y, w, h in pixels.
         overlaps: Tracker -> (T,) in [0, 1], NaN where the target is absent.
-        indices: Frames that are marked in the chart.
+        indices: Frames to mark in the chart.
         frames: Frame number -> modality (``'rgb'``, ``'aux'``) -> (H, W, 3) uint8, RGB.
-        anchor: Identifier that links can lead to.
+        anchor: Identifier for links.
     """
     parts = [
         f'<h3>{escape(name)} <small>{escape(remark)}</small></h3>',
@@ -94,13 +94,13 @@ def _percent(value: float) -> str:
 def overlap_chart(
     overlaps: Mapping[str, np.ndarray], colors: Mapping[str, str], marks: Sequence[int] = ()
 ) -> str:
-    """Overlap with the ground truth over time as an inline ``<svg>``, one line a tracker.
+    """Draw the overlap with the ground truth over time as an inline ``<svg>``, a line per tracker.
 
     Args:
         overlaps: Tracker -> (T,) in [0, 1]; NaN leaves a gap. Long sequences are averaged over equal
             spans of frames.
         colors: Tracker -> colour.
-        marks: Frames with a vertical line.
+        marks: Frames to mark with a vertical line.
     """
     length = max(len(values) for values in overlaps.values())
     scale = _CHART_WIDTH / max(length - 1, 1)
@@ -142,19 +142,19 @@ def _line(values: np.ndarray, scale: float) -> str:
             pen, dot = 'M', 'h1'
             continue
         x = (start + end - 1) / 2 * scale
-        # A stroke behind each start, as a point alone between gaps would not be drawn.
+        # A short stroke after each start makes a single point between gaps visible.
         path.append(f'{pen}{x:.0f} {_height(min(max(known.mean(), 0.0), 1.0))}{dot}')
         pen, dot = 'L', ''
     return ''.join(path)
 
 
 def _frame(pictures, index: int, truth, boxes, colors) -> str:
-    """Both modalities of a frame below each other, with the same boxes in each."""
+    """Draw the modalities of a frame below each other, with the same boxes in each."""
     shown = [
         picture for picture in (pictures.get('rgb'), pictures.get('aux')) if picture is not None
     ]
     if not shown:
-        raise ValueError(f'frame {index} has no picture of any modality')
+        raise ValueError(f'frame {index} has no image of any modality')
     height, width = shown[0].shape[:2]
     stack = [shown[0], *(cv2.resize(picture, (width, height)) for picture in shown[1:])]
     outlines = _outlines(index, truth, boxes, colors)
@@ -185,7 +185,7 @@ def _shrink(image: np.ndarray, width: int = 320) -> np.ndarray:
 def _outlines(index: int, truth, boxes, colors) -> str:
     tracks = {name: (boxes[name], colors[name], svg_dashes(i)) for i, name in enumerate(boxes)}
     if truth is not None:
-        # First, so that a tracker that hits it exactly is still seen on top.
+        # Draw it first, below a tracker that hits it exactly.
         tracks = {TRUTH: (truth, GROUND_TRUTH, ''), **tracks}
     return ''.join(
         _rectangle(name, track[index], color, dashes)

@@ -1,7 +1,7 @@
-"""What all figures share: the colours of trackers and quiet axes.
+"""Colours, line styles, axes and legends of all figures.
 
-Figures are made through :class:`matplotlib.figure.Figure` and never through ``pyplot``, so that
-drawing one changes no state of the caller's session and needs no display.
+Figures are made with :class:`matplotlib.figure.Figure`, never with ``pyplot``: drawing changes no
+state of the caller's session and needs no display.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-#: Colour of text and axes. The report replaces it by the colour of the page's text.
+#: Colour of text and axes. The report replaces it with the page's text colour.
 INK = '#1c2430'
 #: Colour of ground-truth boxes; no tracker has it.
 GROUND_TRUTH = '#2ee66b'
-#: Colours of trackers. Any two of them, and the ground truth's, stay apart with red-blind and
-#: green-blind eyes, too (0.087 or more in OKLab under Machado et al., 2009), on white and near black.
+#: Colours of trackers. Any two of them and the ground truth's remain distinct to red-blind and
+#: green-blind readers (0.087 or more in OKLab under Machado et al., 2009), on white and near black.
 PALETTE = (
     '#3b82f6',
     '#f97316',
@@ -31,18 +31,18 @@ PALETTE = (
     '#2a5d6c',
     '#63b376',
 )
-# Five colours each, so that lines of like colours differ in style: 50 series look different.
+# The style changes after five colours, so similar colours differ in style: 50 distinct series.
 LINE_STYLES = ('-', (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (5, 1.4, 1, 1.4)), (0, (9, 3)))
-# What fits into the width of a figure, in a legend's font.
+# Number of characters of a legend that fit into the width of a figure.
 _LEGEND_CHARACTERS = 70
 # Keeps figures legible without DejaVu Sans, which few phones have.
 FONTS = ('DejaVu Sans', 'Verdana', 'sans-serif')
 
 
 def series_colors(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The colour (``'#rrggbb'``) of each name: the one given in ``colors``, else the next free one.
+    """Choose a colour (``'#rrggbb'``) for each name: from ``colors``, else the next free one.
 
-    The same names in the same order always get the same colours, in figures, tables and strips.
+    The same names in the same order always get the same colours.
     """
     colors = dict(colors or {})
     free = [color for color in PALETTE if color not in colors.values()] or list(PALETTE)
@@ -52,12 +52,12 @@ def series_colors(names: Iterable[str], colors: Mapping[str, str] | None = None)
 
 
 def line_style(index: int):
-    """Matplotlib line style of the series number ``index`` from 0."""
+    """Matplotlib line style of series ``index``, from 0."""
     return LINE_STYLES[index // 5 % len(LINE_STYLES)]
 
 
 def svg_dashes(index: int) -> str:
-    """The same line style as an SVG ``stroke-dasharray`` for lines two units wide; '' if solid."""
+    """Line style of series ``index`` as an SVG ``stroke-dasharray``, 2 units wide; '' if solid."""
     style = line_style(index)
     return '' if style == '-' else ' '.join(f'{2 * length:g}' for length in style[1])
 
@@ -68,13 +68,13 @@ def series_key(name: str) -> str:
 
 
 def color_to_uint8(color: str) -> tuple[int, int, int]:
-    """``'#rrggbb'`` (or any matplotlib colour) as R, G, B in [0, 255]."""
+    """Convert ``'#rrggbb'`` or any matplotlib colour to R, G, B in [0, 255]."""
     red, green, blue = (round(255 * channel) for channel in to_rgb(color))
     return red, green, blue
 
 
 def literal(text: str) -> str:
-    """``text`` as matplotlib shows it unchanged: a dollar sign starts no formula."""
+    """Escape dollar signs, with which matplotlib starts a formula."""
     return str(text).replace('$', r'\$')
 
 
@@ -105,11 +105,11 @@ def tag_series(name: str, *artists) -> None:
 
 
 def add_legend(ax: Axes, entries: Mapping[str, tuple], *, below: bool = False, **kwargs) -> None:
-    """A frameless legend of ``entries``: name -> (artist, label), toggled with their series.
+    """Add a frameless legend of ``entries``: name -> (artist, label), toggled with their series.
 
-    A few short labels stand where the curves leave room, or where ``kwargs`` say. More, or longer
-    ones, or any if ``below``, stand below the axes, for which the figure grows; the longest are cut
-    in their middle.
+    A few short labels are placed inside the axes, by default where the curves leave room. Many or
+    long labels, or all with ``below``, are placed below the axes, and the figure grows. Very long
+    labels are shortened in the middle.
     """
     handles = [handle for handle, _ in entries.values()]
     labels = [literal(shorten(label, _LEGEND_CHARACTERS)) for _, label in entries.values()]
@@ -121,7 +121,7 @@ def add_legend(ax: Axes, entries: Mapping[str, tuple], *, below: bool = False, *
         figure = ax.get_figure()
         columns = max(1, min(4, _LEGEND_CHARACTERS // (longest + 6)))
         if len(labels) == 4 and columns == 3:
-            columns = 2  # nothing is left over
+            columns = 2  # two full rows
         rows = -(-len(labels) // columns)
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, height + 0.1 + 0.19 * rows)
@@ -132,7 +132,7 @@ def add_legend(ax: Axes, entries: Mapping[str, tuple], *, below: bool = False, *
 
 
 def shorten(text: str, length: int) -> str:
-    """``text`` with its middle replaced by an ellipsis where it is longer than ``length``."""
+    """Replace the middle of ``text`` with an ellipsis if it is longer than ``length``."""
     if len(text) <= length:
         return text
     tail = (length - 1) // 2

@@ -1,4 +1,4 @@
-"""What happens over a training run: train against test scores (Fig. 1), weight distance (Fig. 9)."""
+"""Curves over a training run: train and test scores (Fig. 1), weight distance (Fig. 9)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def train_test_plot(
     colors: Mapping[str, str] | None = None,
     title: str = 'Train against test',
 ) -> Figure:
-    """Scores on training (dashed) and test sequences (solid) over epochs, for several runs (Fig. 1).
+    """Plot scores on training (dashed) and test sequences (solid) over epochs (Fig. 1).
+
+    The gap between the two lines of a run is its over-fitting. The legend reads
+    ``[last score in %] name``.
 
     Args:
         runs: Run name -> ``{'epoch': (n,), 'train': (n,), 'test': (n,)}``, scores in [0, 1].
         measure: Name of the score.
-        colors: Run name -> colour; the palette's where not given.
+        colors: Run name -> colour; by default from the palette.
         title: Title of the plot.
-
-    The gap between the two lines of a run is what it has over-fitted. The legend reads
-    ``[last score in %] name``.
     """
     fig = new_figure(5.4, 3.7)
     ax = style_axes(fig.subplots(), title, 'epoch', f'{measure} (%)')
@@ -60,15 +60,15 @@ def distance_curves(
     colors: Mapping[str, str] | None = None,
     title: str = 'Sensitivity-weighted weight distance',
 ) -> Figure:
-    """Distance from the pre-trained weights over iterations, for several runs (Fig. 9).
+    """Plot the distance from the pre-trained weights over iterations (Fig. 9).
+
+    The legend reads ``[last distance] name``.
 
     Args:
         runs: Run name -> ``{'iter': (n,), 'distance': (n,)}``; lengths may differ.
-        log: Logarithmic distance.
-        colors: Run name -> colour; the palette's where not given.
+        log: Use a logarithmic distance axis.
+        colors: Run name -> colour; by default from the palette.
         title: Title of the plot.
-
-    The legend reads ``[last distance] name``.
     """
     fig = new_figure(5.4, 3.7)
     ax = style_axes(fig.subplots(), title, 'iteration', 'relative distance')

@@ -1,4 +1,4 @@
-"""The report of a transfer: a tracker before it, after full fine-tuning, after the method."""
+"""The report of a transfer: a tracker before it, after full fine-tuning, and after the method."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .report import (
 )
 from .style import series_colors
 
-#: Runs of ``summary.json`` and how they are called in text.
+#: Runs of ``summary.json`` and their names in text.
 RUN_NAMES = {
     'zero_shot': 'Before transfer',
     'full_finetuning': 'Full fine-tuning',
@@ -34,12 +34,12 @@ _DOMAINS = {'target': 'Target domain', 'source': 'Source domain'}
 
 
 def run_name(run: str) -> str:
-    """Name of a run as the report shows it."""
+    """Name of a run in the report."""
     return RUN_NAMES.get(run, run.replace('_', ' '))
 
 
 def run_colors(runs: Iterable[str]) -> dict[str, str]:
-    """Colour of each run, by its name in the report; film strips should use the same."""
+    """Colour of each run by its name in the report, also for film strips."""
     known = {run_name(run): color for run, color in _RUN_COLORS.items()}
     return series_colors([run_name(run) for run in runs], known)
 
@@ -56,20 +56,20 @@ def write_transfer_report(
     film_strips: Sequence[tuple[str, np.ndarray]] = (),
     command: str = '',
 ) -> Path:
-    """Write the report of one transfer and return its path. What is not given is left out.
+    """Write the report of one transfer and return its path; optional parts may be missing.
 
     Args:
         path: HTML file to write.
         summary: Content of ``summary.json``: ``protocol`` (text), ``results`` (domain ``'target'`` or
-            ``'source'`` -> run -> measure -> value in [0, 1]), and if known ``settings`` (any nested
-            mapping) and ``seconds`` (step -> seconds).
+            ``'source'`` -> run -> measure -> value in [0, 1]), and optionally ``settings`` (any
+            nested mapping) and ``seconds`` (step -> seconds).
         title: Title of the page.
         losses: Run -> ``{'iter': ..., 'loss': ...}``.
         success: Domain -> run -> ``{'thresholds': ..., 'success': ...}``.
         prior: Operation -> ranked prior sensitivity in [0, 1].
         distances: Run -> parameter name -> relative distance from the pre-trained weights.
-        film_strips: (title, picture) each, see :func:`~srtrack.visualization.film_strip.film_strip`.
-        command: What reproduces the report.
+        film_strips: Pairs (title, image), see :func:`~srtrack.visualization.film_strip.film_strip`.
+        command: Command that reproduces the report.
     """
     results = summary['results']
     runs = list(dict.fromkeys(run for domain in results.values() for run in domain))
@@ -84,7 +84,7 @@ def write_transfer_report(
             image_section(
                 'What the trackers see',
                 film_strips,
-                caption='Frames in order; the same boxes in both modalities.',
+                caption='Frames in order, with the same boxes in both modalities.',
             )
         )
     settings = dict(summary.get('settings', {}))
@@ -101,12 +101,12 @@ def write_transfer_report(
         lead=claim(results),
         badges=[f'protocol: {summary["protocol"]}'],
         series=colors,
-        footer='Written by srtrack. This file is complete: it loads nothing from anywhere.',
+        footer='Written by srtrack. This file is self-contained.',
     )
 
 
 def claim(results: Mapping[str, Mapping[str, Mapping[str, float]]], measure: str = 'SR') -> str:
-    """The outcome in two sentences, true for better or worse; '' where a run is missing."""
+    """Summarise the outcome in two sentences; '' if a run is missing."""
     try:
         target, source = (
             {run: 100 * results[domain][run][measure] for run in RUN_NAMES} for domain in _DOMAINS
@@ -141,9 +141,9 @@ def _result_section(results, runs, colors) -> Section:
         rows,
         groups=[('', 1), *((_domain_name(d), len(measures[d])) for d in domains)],
         series=colors,
-        caption='In percent; small: difference from the tracker before transfer. The source domain '
-        'is what the tracker was pre-trained on. One run is one draw: read small differences with '
-        'care.',
+        caption='In percent; small numbers: difference from the tracker before transfer. The tracker '
+        'was pre-trained on the source domain. These are single runs: small differences may be '
+        'chance.',
     )
     return Section(table.title, _cards(results) + table.html)
 
@@ -170,7 +170,7 @@ def _tone(change: float) -> str:
 
 
 def _cards(results) -> str:
-    """Success of the method in each domain, beside what it is to be compared with."""
+    """Success of the method in each domain, compared with the other runs."""
     items = []
     for domain, runs in results.items():
         scores = {run: 100 * runs[run]['SR'] for run in RUN_NAMES if 'SR' in runs.get(run, {})}
@@ -207,8 +207,8 @@ def _curve_sections(results, success, losses, colors) -> list[Section]:
             'Curves',
             *figures,
             caption='Success: share of frames whose overlap with the ground truth exceeds a threshold; '
-            'SR in brackets. Adapting moves a point up, forgetting moves it left. A lower training '
-            'loss alone is no better tracker: compare it with success on test sequences.',
+            'SR in brackets. Adaptation moves a point up, forgetting moves it left. A lower training '
+            'loss does not make a better tracker: compare success on test sequences.',
         )
     ]
 
@@ -220,9 +220,9 @@ def _map_sections(prior, distances) -> list[Section]:
             figure_section(
                 'Prior sensitivity',
                 prior_map(prior, title=''),
-                caption='How much the loss on source data reacts to a change of each operation of the '
-                'pre-trained tracker, ranked from 0 to 1 (Fig. 4 of the paper). Bright operations '
-                'are held back most.',
+                caption='How strongly the loss on source data reacts to a change of each operation of '
+                'the pre-trained tracker, as ranks from 0 to 1 (Fig. 4 of the paper). The method '
+                'restrains bright operations most.',
             )
         )
     if distances:

@@ -90,7 +90,7 @@ def test_depth_that_is_missing_is_named(tracker, frames, files, tmp_path):
     for frame in (dict(color=color), dict(color=color, depth=None)):
         with pytest.raises(ValueError, match="no channel 'depth'; it has color"):
             tracker.init(frame, (BOX, {}), {})
-    with pytest.raises(ValueError, match='of one size'):
+    with pytest.raises(ValueError, match='the same size'):
         tracker.init(dict(color=color, depth=depth[:-1]), (BOX, {}), {})
     tracker.init(files[0], (BOX, {}), {})
     missing = tmp_path / 'depth' / '00000002.png'

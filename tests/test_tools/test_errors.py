@@ -81,7 +81,7 @@ def test_tracker_refuses_what_does_not_fit(repo_root):
     ]:
         with pytest.raises(ValueError, match=reason):
             tracker.initialize(picture, picture, box)
-    with pytest.raises(ValueError, match='of one size'):
+    with pytest.raises(ValueError, match='the same size'):
         tracker.initialize(picture, picture[:30], (1, 2, 3, 4))
     with pytest.raises(ValueError, match='takes frames of 6 channels'):
         tracker.initialize(picture, box=(1, 2, 3, 4))

@@ -172,7 +172,7 @@ def test_what_the_maps_show():
     (image,) = figure.axes[0].get_images()
     squares = np.square(gradient).reshape(4, 6)
     np.testing.assert_allclose(image.get_array(), squares / squares.max())
-    with pytest.raises(ValueError, match='b is no matrix'):
+    with pytest.raises(ValueError, match='b is not a matrix'):
         transfer_map(dict(b=np.ones(3)))
     with pytest.raises(ValueError, match='at least one'):
         transfer_map({})

@@ -85,9 +85,9 @@ def test_auxiliary_of_another_size_gets_the_box_at_the_same_place():
 
 
 def test_frames_and_boxes_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match='1 frames given for 2 indices'):
+    with pytest.raises(ValueError, match='1 frames for 2 indices'):
         film_strip([{'rgb': frame()}], {}, None, [0, 1])
-    with pytest.raises(ValueError, match="'a' has 2 boxes, but frame 2 is shown"):
+    with pytest.raises(ValueError, match="'a' has 2 boxes, none for frame 2"):
         film_strip([{'rgb': frame()}], {'a': np.ones((2, 4))}, None, [2])
     with pytest.raises(ValueError, match='uint8'):
         draw_boxes(frame().astype(float), {})

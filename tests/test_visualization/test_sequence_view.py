@@ -90,5 +90,5 @@ def test_long_sequences_are_averaged():
 
 
 def test_a_frame_without_pictures_is_named():
-    with pytest.raises(ValueError, match='frame 3 has no picture'):
+    with pytest.raises(ValueError, match='frame 3 has no image'):
         view(frames={3: {'rgb': None}})

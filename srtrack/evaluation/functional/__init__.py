@@ -1,4 +1,4 @@
-"""Evaluation protocols as pure functions of numbers (NumPy, float64)."""
+"""Evaluation protocols as pure functions (NumPy, float64)."""
 
 from .fe108 import FE108
 from .lasher import LASHER
@@ -9,7 +9,7 @@ from .protocol import Annotation, Curve, Evaluation, Protocol, Track, TrackError
 from .rgbt234 import RGBT234
 from .visevent import COESOT, VISEVENT
 
-#: Protocol name -> protocol; a further one is one file and one line here.
+#: Protocol name -> protocol. A new one needs a file and a line here.
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (OPE, LASHER, RGBT234, VISEVENT, COESOT, FE108, DEPTHTRACK, VOT_RGBD2022)

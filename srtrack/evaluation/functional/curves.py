@@ -1,4 +1,4 @@
-"""From values per frame to curves over thresholds."""
+"""Curves over thresholds from values per frame."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def count_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """(K,) how many of ``values`` (T,) are greater than each of the rising ``thresholds`` (K,).
+    """(K,) number of ``values`` (T,) greater than each of the rising ``thresholds`` (K,).
 
-    NaN is greater than nothing.
+    NaN is greater than none.
     """
     values = np.where(np.isnan(values), -np.inf, values)
     # searchsorted gives how many thresholds lie strictly below a value.
@@ -17,9 +17,9 @@ def count_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def count_within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """(K,) how many of ``errors`` (T,) are at most each of the rising ``thresholds`` (K,).
+    """(K,) number of ``errors`` (T,) less than or equal to each of the rising ``thresholds`` (K,).
 
-    NaN is within nothing.
+    NaN is within none.
     """
     first = np.searchsorted(thresholds, errors, side='left')
     return np.cumsum(np.bincount(first, minlength=len(thresholds) + 1))[:-1]

@@ -2,13 +2,13 @@
 
 - NaN or a negative size in a result, or NaN in the ground truth of a frame that is not flagged
   absent, is an error.
-- A row with w = 0 or h = 0 repeats the row before (the second one the raw first); then the first
-  row is replaced by the ground truth.
-- A frame counts as valid if its ground truth has w > 0 and h > 0 and it is not flagged absent. An
-  invalid frame fails for success and precision and passes every threshold of the normalised
-  precision. Counts are divided by all frames.
-- A result longer than the ground truth is cut. A shorter one, which pytracking fills up with zero
-  boxes, is an error here.
+- A row with w = 0 or h = 0 repeats the previous row (the second row repeats the raw first one).
+  Then the ground truth replaces the first row.
+- A frame is valid if its ground truth has w > 0 and h > 0 and it is not flagged absent. An invalid
+  frame fails for success and precision and passes every threshold of the normalised precision.
+  Counts are divided by the number of all frames.
+- A result longer than the ground truth is cut. A shorter one is an error here; pytracking pads it
+  with zero boxes.
 
 pytracking keeps its curves in float32, so its percentages differ from these in the 6th digit.
 """
@@ -25,7 +25,7 @@ from .thresholds import NORMALISED, OVERLAP_NUMPY, PIXEL
 
 
 def repair(boxes: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
-    """Result (T, 4) with empty rows repeated and the first row taken from the ground truth."""
+    """Replace empty rows of a result (T, 4) with the previous one, and the first with the truth."""
     boxes = np.asarray(boxes, dtype=np.float64)[: len(ground_truth)]
     broken = np.isnan(boxes).any(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
     if broken.any():
@@ -38,7 +38,7 @@ def repair(boxes: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
 
 
 def frame_errors(annotation: Annotation, track: Track) -> FrameErrors:
-    """Overlap and errors of all frames; invalid ones hold -1, infinity and -1."""
+    """Overlap and errors of all frames; -1, infinity and -1 for invalid frames."""
     require_length(annotation, track)
     truth = annotation.boxes
     boxes = repair(track.boxes, truth)

@@ -1,18 +1,18 @@
 """LasHeR: success (SR), precision (PR) and normalised precision (NPR).
 
-The rules are those of the official MATLAB toolkit (a descendant of LaSOT's), which VisEvent and
-COESOT share up to the treatment of absent frames. They hold some surprises, kept on purpose:
+The rules are those of the official MATLAB toolkit (a descendant of LaSOT's). VisEvent and COESOT
+share them, except for absent frames. Some rules are surprising and kept on purpose:
 
 1. A result longer than the ground truth is cut; a shorter one is an error.
-2. Rows (from the second on) with a NaN or without area repeat the row before, unless the ground
-   truth is NaN there. The second row repeats the *raw* first one. Then the first row is replaced
-   by the ground truth.
-3. Overlap and centre errors are those of :mod:`.boxes`.
-4. Where any of x, y, w, h of the ground truth is not > 0 (NaN, or a box that touches the border),
-   the frame fails for SR and passes every threshold of PR and NPR.
+2. From the second row on, rows with a NaN or without area repeat the previous row, unless the
+   ground truth is NaN there. The second row repeats the *raw* first one. Then the ground truth
+   replaces the first row.
+3. :mod:`.boxes` defines overlap and centre errors.
+4. If any of x, y, w, h of the ground truth is not > 0 (NaN, or a box that touches the border), the
+   frame fails for SR and passes every threshold of PR and NPR.
 5. SR is the mean of the success curve (overlap > t, 21 thresholds), PR is the share of frames
    within 20 px, NPR within 0.2 of the target's size.
-6. Sequences whose whole curve is zero are left out of the mean of that curve.
+6. A sequence whose whole curve is zero is left out of the mean of that curve.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ATTRIBUTES = (
     *('BC', 'SA', 'CM', 'TC', 'FL', 'OV', 'FM', 'SV', 'ARC'),
 )
 
-#: Curves of the MATLAB family and the numbers that are published.
+#: Curves of the MATLAB toolkits, and the published measures.
 THRESHOLDS = {'success': OVERLAP_MATLAB, 'precision': PIXEL, 'norm_precision': NORMALISED}
 MEASURES = {
     'SR': Measure('success'),
@@ -50,7 +50,7 @@ class FrameErrors(NamedTuple):
 
 
 def repair(boxes: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
-    """Result (T, 4) after rules 1 and 2: cut, invalid rows repeated, first row from the truth."""
+    """Apply rules 1 and 2 to a result (T, 4): cut it, and replace invalid rows and the first one."""
     boxes = np.asarray(boxes, dtype=np.float64)[: len(ground_truth)]
     invalid = np.isnan(boxes).any(axis=1) | (boxes[:, 2:] <= 0).any(axis=1)
     invalid &= ~np.isnan(ground_truth).any(axis=1)
@@ -62,7 +62,7 @@ def repair(boxes: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
 
 
 def frame_errors(boxes: np.ndarray, ground_truth: np.ndarray) -> FrameErrors:
-    """Overlap and errors of repaired boxes (T, 4) after rules 3 and 4."""
+    """Overlap and errors of repaired boxes (T, 4) under rules 3 and 4."""
     errors = FrameErrors(
         overlap(boxes, ground_truth),
         center_error(boxes, ground_truth),
@@ -82,7 +82,7 @@ def curves_from_errors(errors: FrameErrors, num_frames: int) -> dict[str, np.nda
 
 
 def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
-    """The three curves of one sequence; presence flags play no part."""
+    """The three curves of one sequence; presence flags are ignored."""
     require_length(annotation, track)
     errors = frame_errors(repair(track.boxes, annotation.boxes), annotation.boxes)
     return curves_from_errors(errors, len(annotation))

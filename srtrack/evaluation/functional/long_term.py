@@ -1,10 +1,9 @@
 """DepthTrack: tracking precision (Pr), recall (Re) and F-score, VOT's long-term measures.
 
-The tracker reports a box and a confidence in every frame, and the measures are read off at the
-confidence threshold that gives the best F-score (Lukezic et al., "Now you see me: evaluating
-performance in long-term visual tracking"; vot-toolkit, stack ``vot2021/rgbd``). The frame in which
-the tracker was initialised counts with overlap 0 and confidence 0, as the toolkit has it; where a
-tracker gave the toolkit a confidence there, that one counts.
+The tracker reports a box and a confidence in every frame. The measures are taken at the confidence
+threshold with the best F-score (Lukezic et al., "Now you see me: evaluating performance in
+long-term visual tracking"; vot-toolkit, stack ``vot2021/rgbd``). As in the toolkit, the first frame
+counts with overlap 0 and confidence 0, or with the confidence that a tracker gave the toolkit.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from .vot_overlap import vot_overlap
 
 
 def confidence_thresholds(confidences: np.ndarray, resolution: int = 100) -> np.ndarray:
-    """(<= resolution,) falling thresholds: infinity, a spread of ``confidences``, -infinity."""
+    """(<= resolution,) falling thresholds: infinity, a sample of ``confidences``, -infinity."""
     ordered = np.sort(confidences[~np.isnan(confidences)])[::-1]
     inner = resolution - 2
     if len(ordered) > inner:
@@ -44,8 +43,9 @@ def precision_recall(
 ) -> np.ndarray:
     """(2, K) precision and recall of one sequence at each threshold.
 
-    Precision is the mean overlap of the frames at least as confident as the threshold (1 if there
-    are none), recall the sum of their overlaps over the ``num_visible`` frames with a target.
+    Precision is the mean overlap of the frames with a confidence of at least the threshold (1 if
+    there are none). Recall is the sum of their overlaps divided by ``num_visible``, the number of
+    frames with a target.
     """
     known = ~np.isnan(confidences)
     order = np.argsort(-confidences[known], kind='stable')
@@ -71,28 +71,28 @@ class _Run(NamedTuple):
 
 @dataclass(frozen=True)
 class LongTermProtocol(Protocol):
-    """Pr, Re and F over one unsupervised run per sequence."""
+    """Pr, Re and F from one unsupervised run per sequence."""
 
     name: str
     version: str
 
     def score(self, annotation: Annotation, track: Track) -> _Run:
-        """See :meth:`Protocol.score`."""
+        """Overlaps and confidences of one sequence; see :meth:`Protocol.score`."""
         require_length(annotation, track)
         if track.scores is None:
-            raise TrackError('the protocol needs a confidence per frame, and there is none')
+            raise TrackError('the protocol needs a confidence per frame, but there is none')
         visible = ~np.isnan(annotation.boxes).any(axis=1)
         boxes = np.array(track.boxes[: len(annotation)], dtype=np.float64)
         scores = np.array(track.scores[: len(annotation)], dtype=np.float64)
         first = int(np.argmax(visible))
-        # A result of the toolkit has no box here, and the tracker's own answer as confidence.
+        # Results of the toolkit have no box here, but the tracker's own confidence.
         if not np.isnan(boxes[first]).any():
             boxes[first], scores[first] = np.nan, 0.0
         overlaps = vot_overlap(boxes, annotation.boxes, annotation.image_size)
         return _Run(overlaps, scores, int(visible.sum()))
 
     def summarise(self, scored: list[_Run]) -> Summary:
-        """See :meth:`Protocol.summarise`; each attribute has a best threshold of its own."""
+        """Measures at the best threshold, which differs by attribute; see :meth:`Protocol.summarise`."""
         thresholds = confidence_thresholds(np.concatenate([run.confidences for run in scored]))
         curves = np.stack([precision_recall(*run, thresholds) for run in scored])
         precision, recall = curves.mean(axis=0)
@@ -113,7 +113,7 @@ class LongTermProtocol(Protocol):
         )
 
     def resample(self, scored: list[_Run]) -> Resample:
-        """See :meth:`Protocol.resample`; samples share the thresholds of all sequences."""
+        """Resample with the thresholds of all sequences; see :meth:`Protocol.resample`."""
         thresholds = confidence_thresholds(np.concatenate([run.confidences for run in scored]))
         precisions, recalls = np.stack(
             [precision_recall(*run, thresholds) for run in scored], axis=1
@@ -131,12 +131,12 @@ class LongTermProtocol(Protocol):
         return values
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
-        """See :meth:`Protocol.notes`."""
+        """Note sequences without image size; see :meth:`Protocol.notes`."""
         return unbounded_note(annotations)
 
 
 def unbounded_note(annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
-    """A note if boxes could not be clipped to the image, as the toolkit does."""
+    """Note the sequences whose boxes cannot be clipped to the image, as the toolkit does."""
     unknown = [name for name, item in annotations.items() if item.image_size is None]
     if not unknown:
         return ()

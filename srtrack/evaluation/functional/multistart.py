@@ -1,9 +1,9 @@
 """VOT-RGBD2022: accuracy (A), robustness (R) and expected average overlap (EAO).
 
-The tracker starts at each anchor of a sequence and runs to the end (or, from anchors with a
-negative value, back to the beginning). A run fails at the first of ten frames in a row without
-overlap. Measures and constants are those of vot-toolkit 0.9.0, stack ``vot2022/rgbd`` (Kristan et
-al., "The tenth visual object tracking VOT2022 challenge results").
+The tracker starts at each anchor of a sequence and runs to the end, or from anchors with a negative
+value to the beginning. A run fails at the first of ten consecutive frames with almost no overlap.
+Measures and constants are those of vot-toolkit 0.9.0, stack ``vot2022/rgbd`` (Kristan et al., "The
+tenth visual object tracking VOT2022 challenge results").
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .vot_overlap import vot_overlap
 
 #: A frame with at most this overlap counts towards a failure.
 FAILURE_OVERLAP = 0.1
-#: That many such frames in a row are a failure.
+#: Number of consecutive such frames that make a failure.
 GRACE = 10
 
 
 class Run(NamedTuple):
-    """Overlaps (L,) of one run, and how many frames it got through: L if it did not fail."""
+    """Overlaps (L,) of one run, and its number of frames before a failure: L without one."""
 
     overlaps: np.ndarray
     progress: int
@@ -51,7 +51,7 @@ class _Sequence(NamedTuple):
 
 
 def run_frames(anchors: np.ndarray) -> dict[int, np.ndarray]:
-    """Anchor -> (L,) frame indices of its run, in the order in which the tracker sees them.
+    """Anchor -> (L,) frame indices of its run, in tracking order.
 
     Forward runs come first, as in the toolkit.
     """
@@ -61,11 +61,11 @@ def run_frames(anchors: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def failure_progress(overlaps: np.ndarray, empty: np.ndarray) -> int:
-    """Number of frames before the first failure; all of them without one.
+    """Number of frames before the first failure; L without one.
 
     Args:
         overlaps: (L,) overlap per frame of the run.
-        empty: (L,) bool, whether the target is absent; such a frame ends a row of misses.
+        empty: (L,) bool, whether the target is absent; such a frame ends a series of misses.
     """
     missed = (overlaps <= FAILURE_OVERLAP) & ~empty
     index = np.arange(len(overlaps))
@@ -83,10 +83,10 @@ def accuracy_robustness(runs: list[Run]) -> tuple[float, float, int]:
 
 
 def overlap_curve(runs: list[Run], length: int) -> tuple[np.ndarray, np.ndarray]:
-    """(length,) sum over the active runs of the mean overlap up to each frame, and their number.
+    """(length,) sum over active runs of the mean overlap up to each frame, and number of such runs.
 
-    A failed run stays active beyond its end with overlap 0, another one ends with its frames. The
-    first frame, in which the tracker is initialised, is not averaged.
+    A failed run stays active beyond its end with overlap 0; other runs end with their frames. The
+    first frame, where the tracker is initialised, does not count.
     """
     total, active = np.zeros(length), np.zeros(length)
     for run in runs:
@@ -94,7 +94,7 @@ def overlap_curve(runs: list[Run], length: int) -> tuple[np.ndarray, np.ndarray]
         frames = np.arange(1, length)
         reached = frames <= len(kept)
         sums = np.concatenate([np.cumsum(kept), [kept.sum()]])[np.minimum(frames - 1, len(kept))]
-        # The toolkit divides by one frame less beyond the end of a failed run.
+        # Beyond the end of a failed run the toolkit divides by one frame less.
         means = sums / np.where(reached, frames, np.maximum(frames - 1, 1))
         counts = reached | run.failed
         total[1:] += np.where(counts, means, 0.0)
@@ -104,7 +104,7 @@ def overlap_curve(runs: list[Run], length: int) -> tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class MultiStartProtocol(Protocol):
-    """A, R and EAO; ``low`` and ``high`` are the range of run lengths that EAO averages over."""
+    """A, R and EAO; EAO averages over run lengths from ``low`` to ``high``."""
 
     name: str
     version: str
@@ -113,9 +113,11 @@ class MultiStartProtocol(Protocol):
     one_pass = False
 
     def score(self, annotation: Annotation, tracks: Mapping[int, Track]) -> _Sequence:
-        """See :meth:`Protocol.score`; ``tracks`` maps an anchor to the track of its run.
+        """All runs on one sequence; see :meth:`Protocol.score`.
 
-        Boxes of a run are in the order in which the tracker saw the frames.
+        Args:
+            annotation: Ground truth with anchors.
+            tracks: Anchor -> track of its run, with boxes in tracking order.
         """
         if annotation.anchors is None or not np.any(annotation.anchors):
             raise TrackError('the sequence has no anchors (anchor.value)')
@@ -137,7 +139,7 @@ class MultiStartProtocol(Protocol):
         return _Sequence(runs, len(annotation))
 
     def summarise(self, scored: list[_Sequence]) -> Summary:
-        """See :meth:`Protocol.summarise`; A weighs sequences by tracked frames, R by all frames."""
+        """Weight sequences by tracked frames for A, by all frames for R; see :class:`Protocol`."""
         single = [accuracy_robustness(each.runs) for each in scored]
         tracked = sum(frames for _, _, frames in single)
         overlap = sum(accuracy * frames for accuracy, _, frames in single)
@@ -157,7 +159,7 @@ class MultiStartProtocol(Protocol):
         )
 
     def resample(self, scored: list[_Sequence]) -> Resample:
-        """See :meth:`Protocol.resample`."""
+        """Resample A, R and EAO; see :meth:`Protocol.resample`."""
         single = np.array([accuracy_robustness(each.runs) for each in scored])
         accuracy, robustness, tracked = single.T
         frames = np.array([each.num_frames for each in scored], dtype=float)
@@ -175,11 +177,11 @@ class MultiStartProtocol(Protocol):
         return values
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
-        """See :meth:`Protocol.notes`."""
+        """Note sequences without image size; see :meth:`Protocol.notes`."""
         return unbounded_note(annotations)
 
     def _eao_curve(self, scored: list[_Sequence]) -> np.ndarray:
-        """(high,) expected overlap of a run by its length; 0 where no run is active."""
+        """(high,) expected overlap by run length; 0 if no run is active."""
         parts = [overlap_curve(each.runs, self.high) for each in scored]
         total, active = (np.sum(part, axis=0) for part in zip(*parts))
         return total / np.maximum(active, 1)

@@ -1,12 +1,10 @@
-"""Plain one-pass evaluation, for benchmarks without a toolkit of their own.
+"""Plain one-pass evaluation, for benchmarks without their own toolkit.
 
-What one would write down first, without a toolkit's surprises:
-
-- Frames where the target is absent (flagged so, or no valid box: NaN or no area) are not scored.
-- A result that is NaN or has no area in a scored frame fails that frame.
-- All other frames count, the first included. A longer result is cut, a shorter one is an error.
+- Frames where the target is absent (by a flag, or with a NaN or empty box) are not scored.
+- A NaN or empty result in a scored frame fails that frame.
+- All other frames count, including the first. A longer result is cut, a shorter one is an error.
 - SR is the mean of the success curve over the thresholds 0, 0.05 .. 1 (overlap > t), PR the share
-  of scored frames within 20 px, NPR within 0.2 of the target's size. Sequences weigh the same.
+  of scored frames within 20 px, NPR within 0.2 of the target's size. Sequences have equal weights.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from .protocol import Annotation, CurveProtocol, Track, TrackError, require_leng
 
 
 def scored_frames(annotation: Annotation) -> np.ndarray:
-    """(T,) bool: frames whose target is visible and has a valid box."""
+    """(T,) bool, whether the target is visible and has a valid box."""
     boxes = annotation.boxes
     scored = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
     return scored if annotation.present is None else scored & annotation.present

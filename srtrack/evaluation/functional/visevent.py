@@ -1,9 +1,9 @@
-"""VisEvent and COESOT: LasHeR's rules with one more step for frames where the target is absent.
+"""VisEvent and COESOT: LasHeR's rules, with one more step for frames where the target is absent.
 
-After the repair of the result, frames flagged absent are removed; but the counts are divided by
-*all* frames of the sequence. So the best possible score of a sequence is the share of its present
-frames. A sequence without any hit is left out of the mean (rule 6 of LasHeR), so that a tracker
-which gives up on a hard sequence with zero boxes can rise: kept on purpose.
+After the repair of the result, frames flagged absent are removed, but counts are divided by *all*
+frames of the sequence. The best possible score of a sequence is therefore its share of present
+frames. A sequence without any hit is left out of the mean (rule 6 of LasHeR), so a tracker can gain
+by giving up on a hard sequence. This is kept on purpose.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ATTRIBUTES = (
 
 
 def present_errors(annotation: Annotation, track: Track) -> FrameErrors:
-    """Overlap and errors of the present frames; without presence flags every frame is present."""
+    """Overlap and errors of the present frames; without flags all frames are present."""
     require_length(annotation, track)
     boxes, truth = repair(track.boxes, annotation.boxes), annotation.boxes
     if annotation.present is not None:

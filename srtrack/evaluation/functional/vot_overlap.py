@@ -1,4 +1,4 @@
-"""Overlap of boxes as the VOT toolkit rasterises them (version 0.6 and newer)."""
+"""Overlap of boxes rasterised as in the VOT toolkit (version 0.6 and newer)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ def vot_overlap(
 ) -> np.ndarray:
     """(T,) overlap in [0, 1] of the pixels of two boxes per frame.
 
-    Sides are rounded in float32 (half to even); a box covers the pixels x .. x + w - 1. A row with
-    NaN has no pixels and sits at the pixel (0, 0). Two boxes whose common hull is at most one pixel
-    wide or high overlap by 1, whatever they are: so both absent is a success. If what the image
-    leaves of the hull is so thin, they overlap by 0.
+    Boxes are rounded in float32 (half to even) and cover the pixels x .. x + w - 1. A row with NaN
+    has no pixels and is placed at the pixel (0, 0). If the common hull of two boxes is at most one
+    pixel wide or high, their overlap is 1; two absent boxes are therefore a success. If the hull
+    clipped to the image is that thin, the overlap is 0.
 
     Args:
-        a, b: (T, 4) boxes x, y, w, h in pixels; NaN where there is none.
-        image_size: (width, height) that boxes are clipped to; ``None`` for no clipping.
+        a, b: (T, 4) boxes x, y, w, h in pixels; NaN without a box.
+        image_size: (width, height) to clip boxes to; ``None`` for no clipping.
     """
     (start_a, end_a, empty_a), (start_b, end_b, empty_b) = _corners(a), _corners(b)
     low, high = np.minimum(start_a, start_b), np.maximum(end_a, end_b)
@@ -36,7 +36,7 @@ def vot_overlap(
 
 
 def _corners(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(T, 2) first and last pixel of each box, both inclusive, and (T,) whether there is none."""
+    """(T, 2) first and last pixel of each box, both inclusive, and (T,) whether it has none."""
     rounded = np.round(np.asarray(boxes, dtype=np.float32)).astype(np.float64)
     empty = np.isnan(rounded).any(axis=1)
     rounded[empty] = (0, 0, 1, 1)
@@ -44,6 +44,6 @@ def _corners(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _pixels(start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(T,) pixels of the boxes from ``start`` to ``end`` that lie between ``low`` and ``high``."""
+    """(T,) number of pixels of boxes from ``start`` to ``end`` between ``low`` and ``high``."""
     sides = np.minimum(end, high) - np.maximum(start, low) + 1.0
     return np.maximum(sides, 0.0).prod(axis=1)
