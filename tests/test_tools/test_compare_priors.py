@@ -95,5 +95,5 @@ def test_settings_come_from_the_command_then_the_config_then_the_defaults(tool):
 
 @pytest.mark.parametrize('labels', [['FisherGram'], ['FisherGram', 'FisherGram']])
 def test_comparing_takes_two(tool, labels):
-    with pytest.raises(ValueError, match='needs two or more that differ'):
+    with pytest.raises(ValueError, match='takes two or more distinct ones'):
         tool.check_labels(labels)

@@ -226,7 +226,7 @@ def test_workspace_of_unusual_names(repo_root, data, make_workspace, tmp_path, c
     trackers = (workspace / 'trackers.ini').read_text()
     assert (trackers.count('[one]'), trackers.count('[two]')) == (1, 1)
     assert trackers.count(f'arg_config = {repo_root / CONFIG}\n') == 2
-    with pytest.raises(FileExistsError, match=r'stack\.yaml is of another workspace'):
+    with pytest.raises(FileExistsError, match=r'stack\.yaml belongs to another workspace'):
         make_workspace(data, workspace, '--stack', 'vot-rgbd2022')
 
 
@@ -240,7 +240,7 @@ def test_data_that_is_incomplete_is_named(data, make_workspace, tmp_path):
         return str(caught.value)
 
     (sequence / 'depth' / '00000005.png').rename(tmp_path / 'lost.png')
-    assert f'{sequence / "depth"}: 23 pictures (.jpg, .png) for 24 boxes' in error()
+    assert f'{sequence / "depth"}: 23 images (.jpg, .png) for 24 boxes' in error()
     (tmp_path / 'lost.png').rename(sequence / 'depth' / '00000005.png')
     (sequence / 'anchor.value').unlink()
     assert f'{sequence / "anchor.value"}: no such file' in error('--stack', 'vot-rgbd2022')

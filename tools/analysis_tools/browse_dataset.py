@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Training pairs as the network sees them: after all transforms, both modalities, with the target.
+"""Show training pairs after all transforms, in both modalities, with the target's box.
 
-The pictures go through the visualizer of the config, so that a config with TensorBoard or Weights &
-Biases shows them there as well; --out holds them in any case. Template to the left, search regions
-to the right.
+The template is on the left, the search region on the right. Images go to --out and to the config's
+visualizer, such as TensorBoard or Weights & Biases.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from srtrack.visualization import draw_label
 from srtrack.visualization.frame_view import frame_view
 from srtrack.visualization.style import GROUND_TRUTH
 
-#: Crops are shown at this multiple of their size where they are smaller than LEGIBLE pixels.
+#: Crops smaller than LEGIBLE pixels are enlarged by this factor.
 ENLARGEMENT, LEGIBLE = 2, 200
 
 
@@ -31,20 +30,24 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
     parser.add_argument('--out', default='browse', metavar='DIR', help='default: %(default)s')
-    parser.add_argument('--num', type=int, default=16, help='pairs (default: %(default)s)')
-    parser.add_argument('--start', type=int, default=0, metavar='N', help='number of the first one')
-    parser.add_argument('--seed', type=int, help="of the pairs; default: the config's")
+    parser.add_argument(
+        '--num', type=int, default=16, help='number of pairs (default: %(default)s)'
+    )
+    parser.add_argument('--start', type=int, default=0, metavar='N', help='index of the first pair')
+    parser.add_argument('--seed', type=int, help="seed of the pairs; default: the config's")
     args = parser.parse_args()
     if args.num < 1 or args.start < 0:
-        parser.error(f'--num has to be positive and --start not negative: {args.num}, {args.start}')
+        parser.error(
+            f'--num must be positive and --start not negative, got {args.num} and {args.start}'
+        )
     return args
 
 
 def draw_pair(pair: dict) -> np.ndarray:
-    """A packed training pair as a picture.
+    """Draw a packed training pair.
 
     Args:
-        pair: What :class:`~srtrack.datasets.PackPair` returns.
+        pair: Output of :class:`~srtrack.datasets.PackPair`.
 
     Returns:
         (H, W, 3) uint8, RGB: the template, then the search region, in each modality.
@@ -95,7 +98,7 @@ def main() -> None:
             visualizer.add_image('pair', draw_pair(dataset[number]), number)
             bar.update()
     finally:
-        print(file=sys.stderr)  # an error, too, begins a line of its own
+        print(file=sys.stderr)  # end the line of the progress bar
     visualizer.close()
     folders = [folder for folder, _, files in os.walk(args.out) if any('pair' in f for f in files)]
     print(

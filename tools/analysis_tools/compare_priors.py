@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measure prior sensitivity with several estimators and tell how far they agree.
+"""Measure prior sensitivity with several estimators and compare their rankings.
 
-The config is one for fine-tuning: its PriorSensitivityHook says on which data, and with which
-settings its own estimator is used; the others have their defaults. Settings may follow a name:
-``--estimators FiniteDifference:rho=1e-4 FisherGram Lanczos:top_k=1,tolerance=1e-3``. Writes the
-scores (JSON) and the map of the ranks (Fig. 4) of each, and Spearman's rank correlation of each
+CONFIG is a fine-tuning config: its PriorSensitivityHook defines the data and the settings of its
+own estimator. Other estimators use their defaults; settings may follow a name:
+``--estimators FiniteDifference:rho=1e-4 FisherGram Lanczos:top_k=1,tolerance=1e-3``. Writes each
+estimator's scores (JSON) and map of ranks (Fig. 4), and prints Spearman's rank correlation of each
 pair. The last line of the output is a summary as JSON.
 """
 
@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=ALL,
         metavar='NAME[:KEY=VALUE,...]',
-        help=f'what to compare (default: {" ".join(ALL)})',
+        help=f'estimators to compare (default: {" ".join(ALL)})',
     )
     parser.add_argument('--num-batches', type=int, metavar='N', help='batches of source data')
     parser.add_argument('--seed', type=int, default=0, help='seed of random directions and weights')
@@ -57,10 +57,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_estimator(text: str, configured: Mapping) -> PriorEstimator:
-    """Estimator of ``NAME[:KEY=VALUE,...]``; unnamed settings are the configured or the defaults.
+    """Build the estimator ``NAME[:KEY=VALUE,...]``; other settings are the configured or default ones.
 
     Raises:
-        ValueError: There is no such estimator, or it has no such setting.
+        ValueError: The estimator or a setting is unknown.
     """
     name, _, settings = text.partition(':')
     if name not in ALL:
@@ -73,7 +73,7 @@ def build_estimator(text: str, configured: Mapping) -> PriorEstimator:
         try:
             cfg[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError) as error:
-            raise ValueError(f'--estimators {text}: {value!r} is no number or literal') from error
+            raise ValueError(f'--estimators {text}: {value!r} is not a literal') from error
     try:
         return ESTIMATORS.build(cfg)
     except TypeError as error:
@@ -90,7 +90,7 @@ def rank_correlations(scores: Mapping[str, Mapping[str, float]]) -> dict[str, di
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """A square table of numbers in text."""
+    """Format a square table of numbers as text."""
     width = max(map(len, rows))
     lines = [' ' * width + ''.join(f'  {label}' for label in rows)]
     for label, row in rows.items():
@@ -100,20 +100,20 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Results are told apart by what was written on the command line."""
+    """Require two or more distinct labels: they name the results."""
     if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise ValueError('--estimators needs two or more that differ: ' + ' '.join(labels))
+        raise ValueError('--estimators takes two or more distinct ones, got ' + ' '.join(labels))
 
 
 def main() -> None:
     args = parse_args()
     check_labels(args.estimators)
-    args.out.mkdir(parents=True, exist_ok=True)  # an error comes before the measuring
+    args.out.mkdir(parents=True, exist_ok=True)  # fail before the measurement
     config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'srtrack'))
     hook = hook_config(config)
     estimators = {text: build_estimator(text, hook['estimator']) for text in args.estimators}
-    torch.manual_seed(args.seed)  # a model without a checkpoint
+    torch.manual_seed(args.seed)  # initialises a model without a checkpoint
     model = init_model(config, args.checkpoint or config.get('load_from'), args.device)
     names = regularized_names(model, config.optim_wrapper.get('params'))
     prior_pass = PriorPass(model, names)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Parameters, floating-point operations and frames per second of trackers (Table XII).
+"""Count parameters and floating-point operations of trackers, and time them (Table XII).
 
-Operations are 2 for each multiply-accumulate, of one frame: those of Linear and Conv layers alone,
-as the paper gives them (for SUTrack's rows see docs/reproduce.md), and those of all matrix
-products. Both are counted without computing anything. --speed times the whole tracker, from full
-frames in memory to boxes, with random weights. The last line of the output is the table as JSON.
+Operations are counted per frame, 2 for each multiply-accumulate: in Linear and Conv layers only, as
+in the paper (for SUTrack's rows see docs/reproduce.md), and in all matrix products. Counting
+computes nothing. --speed times the whole tracker, from full frames in memory to boxes, with random
+weights. The last line of the output is the table as JSON.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ BOX = np.array([280.0, 200.0, 80.0, 60.0])
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help='configs of trackers')
-    parser.add_argument('--speed', action='store_true', help='measure frames/s, too')
-    parser.add_argument('--steps', type=int, default=20, help='frames to time')
+    parser.add_argument('--speed', action='store_true', help='also measure frames/s')
+    parser.add_argument('--steps', type=int, default=20, help='number of frames to time')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
 
 
 def frames_per_second(config, device: str, steps: int) -> float:
-    """Of the tracker on one sequence of noise."""
+    """Frames per second of the tracker on one sequence of noise."""
     model = init_model(config, device=device)
     noise = np.random.default_rng(0).integers
     frames = [noise(0, 256, (*FRAME, model.backbone.in_channels), np.uint8) for _ in range(4)]

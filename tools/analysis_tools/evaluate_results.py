@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Score the result files of trackers under the official protocol of a benchmark."""
+"""Score result files of trackers under the official protocol of a benchmark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from srtrack.evaluation.intervals import Intervals, compare_with_best
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_text
 
-#: Data sets that have the frames of a protocol's sequences.
+#: Protocol -> data set with the frames of its sequences.
 BENCHMARKS = {
     'ope': 'SequenceDataset',
     'lasher': 'LasHeR',
@@ -32,12 +32,12 @@ BENCHMARKS = {
     'depthtrack': 'DepthTrack',
     'vot-rgbd2022': 'VOTRGBD2022',
 }
-#: Measures that stand for the curves of the protocols that do not read theirs off curves.
+#: Curve -> its measure in the legend, for protocols whose measures are not points of a curve.
 VOT_HEADLINE = {
     'depthtrack': {'precision_recall': 'F'},
     'vot-rgbd2022': {'expected_overlap': 'EAO'},
 }
-#: Pictures in a film strip.
+#: Number of frames in a film strip.
 STRIP_FRAMES = 6
 
 
@@ -47,7 +47,11 @@ def parse_args() -> argparse.Namespace:
                         help=', '.join(PROTOCOLS))  # fmt: skip
     parser.add_argument('--gt', required=True, metavar='DIR', help="the benchmark's annotations")
     parser.add_argument(
-        '--results', required=True, nargs='+', metavar='NAME=DIR', help='trackers and their results'
+        '--results',
+        required=True,
+        nargs='+',
+        metavar='NAME=DIR',
+        help='trackers and result folders',
     )
     parser.add_argument(
         '--attributes',
@@ -55,44 +59,44 @@ def parse_args() -> argparse.Namespace:
         const=True,
         default=False,
         metavar='PATH',
-        help='evaluate by attribute; PATH where they are not in or beside the annotations',
+        help='evaluate by attribute; give PATH if the attributes are not with the annotations',
     )
-    parser.add_argument('--sequences', metavar='FILE', help='names to evaluate, one a line')
+    parser.add_argument('--sequences', metavar='FILE', help='names to evaluate, one per line')
     parser.add_argument(
         '--box-format',
         choices=list(BOX_FORMATS),
         default='xywh',
-        help='numbers in the result files',
+        help='box format of the result files (default: %(default)s)',
     )
-    parser.add_argument('--json', metavar='FILE', help='also curves and values per sequence')
-    parser.add_argument('--plots', metavar='DIR', help='curves as PNG and PDF')
-    parser.add_argument('--html', metavar='FILE', help='a report as one HTML file')
+    parser.add_argument('--json', metavar='FILE', help='write scores, curves and sequences as JSON')
+    parser.add_argument('--plots', metavar='DIR', help='write curves as PNG and PDF')
+    parser.add_argument('--html', metavar='FILE', help='write a self-contained HTML report')
     parser.add_argument(
-        '--frames', metavar='ROOT', help="the benchmark's pictures, for film strips in the report"
+        '--frames', metavar='ROOT', help="the benchmark's images, for film strips in the report"
     )
     parser.add_argument(
         '--dataset',
         nargs='+',
         metavar=('TYPE', 'KEY=VALUE'),
         help='registered data set that reads ROOT, and its arguments, such as SequenceDataset '
-        "rgb=color aux=depth; by default that of the protocol's benchmark",
+        "rgb=color aux=depth (default: the protocol's benchmark)",
     )
     parser.add_argument(
         '--strips',
         type=int,
         default=5,
         metavar='N',
-        help='how many of the hardest and of the most different sequences the report shows frame by '
-        'frame (%(default)s each)',
+        help='number of hardest sequences, and of sequences where trackers differ most, to show '
+        'frame by frame (default: %(default)s each)',
     )
     args = parser.parse_args()
     args.results = _named_folders(parser, args.results)
     if (args.frames or args.dataset) and not args.html:
-        parser.error('--frames and --dataset are for the report: give --html FILE, too')
+        parser.error('--frames and --dataset are for the report: add --html FILE')
     if args.dataset and not args.frames:
-        parser.error('--dataset reads the pictures of --frames ROOT, which is missing')
+        parser.error('--dataset reads the images of --frames ROOT, which is missing')
     if args.strips < 0:
-        parser.error(f'--strips takes 0 or more, got {args.strips}')
+        parser.error(f'--strips must be at least 0, got {args.strips}')
     return args
 
 
@@ -110,10 +114,10 @@ def _named_folders(parser: argparse.ArgumentParser, pairs: list[str]) -> dict[st
 
 
 def print_tables(evaluations: dict, intervals: Intervals | None) -> None:
-    """Measures of the trackers in percent, and one table per measure by attribute.
+    """Print the trackers' measures in percent, and one table by attribute for each measure.
 
-    With ``intervals``, each measure has its interval beside it, and a sentence for each tracker says
-    whether it can be told from the best.
+    With ``intervals``, each measure is followed by its interval, and a sentence says for each
+    tracker whether it differs from the best one.
     """
     first = next(iter(evaluations.values()))
     print(f'protocol {first.protocol}: {first.version}; {len(first.sequences)} sequences, percent')
@@ -125,7 +129,7 @@ def print_tables(evaluations: dict, intervals: Intervals | None) -> None:
     ]
     print(format_table(['tracker', *first.values], rows))
     if intervals is not None:
-        print('in brackets: 95 % intervals, bootstrap over sequences; differences are paired')
+        print('in brackets: 95 % bootstrap intervals over sequences; differences are paired')
         print('\n'.join(intervals.verdicts(ranking_measure(first.values))))
     if not first.attributes:
         return
@@ -151,7 +155,7 @@ def _percent(value: float) -> str:
 
 
 def headline_measures(protocol: str) -> dict[str, str]:
-    """The measure that stands for each curve: OP50 is a further point of the success curve, say."""
+    """Curve -> its first measure: SR, not OP50, for success."""
     measures = {}
     for name, measure in getattr(PROTOCOLS[protocol], 'measures', {}).items():
         measures.setdefault(measure.curve, name)
@@ -164,7 +168,7 @@ def write_html(
     headline: dict[str, str],
     intervals: Intervals | None,
 ) -> None:
-    """The report, with what the trackers did in its most telling sequences."""
+    """Write the report, with frame-by-frame views of its most telling sequences."""
     from srtrack import visualization
 
     names = next(iter(evaluations.values())).sequences
@@ -201,13 +205,13 @@ def write_html(
 
 
 def read_frames(args: argparse.Namespace, comparisons: Mapping) -> dict[str, dict]:
-    """Sequence -> frame number -> pictures, of the sequences that the data set has."""
+    """Sequence -> frame number -> images, for the sequences that the data set has."""
     dataset = open_dataset(args)
     sequences = {sequence.name: sequence for sequence in dataset}
     present = {name: sequences[name] for name in comparisons if name in sequences}
     if not present:
         raise ValueError(
-            f'--frames {args.frames}: none of {", ".join(comparisons)}; it has {len(sequences)} '
+            f'--frames {args.frames} has none of {", ".join(comparisons)}; it has {len(sequences)} '
             f'sequences, such as {next(iter(sequences))}'
         )
     frames = {}
@@ -223,8 +227,8 @@ def read_frames(args: argparse.Namespace, comparisons: Mapping) -> dict[str, dic
 
 
 def open_dataset(args: argparse.Namespace):
-    """The data set of ``--frames``: its test sequences, or all where it is not split."""
-    # Imported here: scoring alone must not wait for torch.
+    """Open the data set of ``--frames``: its test split, or all sequences without splits."""
+    # Imported here, because scoring needs no torch.
     from srtrack.registry import DATASETS
 
     name, *pairs = args.dataset or [BENCHMARKS[args.protocol]]
@@ -237,13 +241,12 @@ def open_dataset(args: argparse.Namespace):
         try:
             return DATASETS.build(dict(config, split='test'))
         except FileNotFoundError:
-            # ROOT may be the folder of the sequences themselves.
-            pass
+            pass  # ROOT may be the folder of sequences itself
     return DATASETS.build(config)
 
 
 def _value(text: str):
-    """A Python literal, else the text itself."""
+    """Parse a Python literal; return other text unchanged."""
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):
@@ -268,7 +271,7 @@ def main() -> None:
         Path(args.json).resolve().parent.mkdir(parents=True, exist_ok=True)
         write_text(args.json, json.dumps(report, ensure_ascii=False) + '\n')
     if args.plots or args.html:
-        # Imported here: scoring alone must not wait for matplotlib.
+        # Imported here, because scoring needs no matplotlib.
         from srtrack import visualization
 
         headline = headline_measures(args.protocol)
@@ -282,11 +285,11 @@ def main() -> None:
 
 
 def read_names(path: str) -> list[str]:
-    """Names of sequences, one a line."""
+    """Read names of sequences, one per line."""
     lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     names = [line.strip() for line in lines if line.strip()]
     if not names:
-        raise ValueError(f'{path}: names no sequence')
+        raise ValueError(f'{path} names no sequence')
     return names
 
 

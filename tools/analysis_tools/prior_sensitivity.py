@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure prior sensitivity without training, and write it to a file.
 
-The config is one for fine-tuning: its PriorSensitivityHook says with which estimator and on which
-data. A later training run takes the file with ``custom_hooks.0.cache=FILE``. The last line of the
-output is a summary as JSON.
+CONFIG is a fine-tuning config: its PriorSensitivityHook defines the estimator and the data. A
+training run uses the file with ``custom_hooks.0.cache=FILE``. The last line of the output is a
+summary as JSON.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from srtrack.registry import HOOKS
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
-    parser.add_argument('--out', required=True, metavar='FILE.json', help='where the result goes')
+    parser.add_argument('--out', required=True, metavar='FILE.json', help='file of the result')
     parser.add_argument('--checkpoint', help='weights to measure on (default: load_from)')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args()
 
 
 def check_output(path: str) -> None:
-    """Make sure that the result can be written, before the hours that it may take.
+    """Check that the result can be written, before a measurement that may take hours.
 
     Raises:
-        OSError: The folder cannot be made or written to, or a folder is in the way.
+        OSError: The folder cannot be made or written to, or ``path`` is a folder.
     """
     if os.path.isdir(path):
-        raise IsADirectoryError(f'--out {path} is a folder, and has to be a file')
+        raise IsADirectoryError(f'--out {path} is a folder, but must be a file')
     folder = os.path.dirname(os.path.realpath(path))
     os.makedirs(folder, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise PermissionError(f'--out {path}: nothing can be written to {folder}')
+        raise PermissionError(f'--out {path}: the folder {folder} is not writable')
 
 
 def main() -> None:

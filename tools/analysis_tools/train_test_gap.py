@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Scores on training and on test sequences over the epochs of runs: over-fitting (Fig. 1).
+"""Compare scores on training and test sequences over the epochs of runs: over-fitting (Fig. 1).
 
-Every epoch_N.pth in a work dir is run on the test set of CONFIG and on sequences of its training
-set, by the protocol of the config. Train with default_hooks.checkpoint.max_keep_ckpts=-1, so that
-all of them are kept. Results that are there already are not measured again. Writes
-DIR/train_test_gap.{png,pdf,json}. The last line of the output is a summary as JSON.
+The tool runs every epoch_N.pth in a work dir on the test set and on training sequences of CONFIG,
+under the config's protocol. Train with default_hooks.checkpoint.max_keep_ckpts=-1 to keep all
+checkpoints. Existing results are not measured again. Writes DIR/train_test_gap.{png,pdf,json}. The
+last line of the output is a summary as JSON.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def parse_args() -> argparse.Namespace:
         '--runs', required=True, nargs='+', metavar='NAME=WORK_DIR', help='runs with checkpoints'
     )
     parser.add_argument('--out', required=True, metavar='DIR', type=Path, help='folder of results')
-    parser.add_argument('--measure', default='SR', help='what to draw (default: SR)')
-    parser.add_argument('--every', type=int, default=1, metavar='N', help='each N-th epoch alone')
+    parser.add_argument('--measure', default='SR', help='measure to plot (default: SR)')
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='use every N-th epoch')
     parser.add_argument(
-        '--num-sequences', type=int, metavar='N', help='evenly spaced sequences of each set alone'
+        '--num-sequences', type=int, metavar='N', help='use N evenly spaced sequences of each set'
     )
     return parser.parse_args()
 
@@ -44,7 +44,7 @@ def checkpoints_of(work_dir: str, every: int) -> dict[int, Path]:
     """Checkpoints by epoch, in order.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The work dir has no such checkpoint.
     """
     found = {}
     for path in Path(work_dir).glob('epoch_*.pth'):
@@ -57,7 +57,7 @@ def checkpoints_of(work_dir: str, every: int) -> dict[int, Path]:
 
 
 def sources_of(config: Config) -> dict[str, dict]:
-    """Data sets of sequences to run on; of several training sets the first."""
+    """Data sets to run on: the first training set, and the test set."""
     return dict(
         train=dict(config.train_dataloader.dataset.sources[0]),
         test=dict(config.test_dataloader.dataset.source),
@@ -65,7 +65,7 @@ def sources_of(config: Config) -> dict[str, dict]:
 
 
 def left_out(source: dict, num_sequences: int | None) -> list[str]:
-    """Names of the sequences that are not among ``num_sequences`` evenly spaced ones."""
+    """Names of all sequences except ``num_sequences`` evenly spaced ones."""
     names = [sequence.name for sequence in DATASETS.build(source)]
     if num_sequences is None or num_sequences >= len(names):
         return []
@@ -74,7 +74,7 @@ def left_out(source: dict, num_sequences: int | None) -> list[str]:
 
 
 def measure(args, source: dict, skip: list[str], checkpoint: Path, folder: Path) -> dict:
-    """Scores of a checkpoint on a data set; read from their file where there is one."""
+    """Scores of a checkpoint on a data set, measured or read from their file."""
     path = folder / 'scores.json'
     if path.is_file():
         return json.loads(path.read_text())
@@ -100,7 +100,7 @@ def main() -> None:
                 folder = args.out / name.replace('/', '_') / checkpoint.stem / part
                 scores = measure(args, source, skips[part], checkpoint, folder)
                 if args.measure not in scores:
-                    raise ValueError(f'--measure {args.measure}: there is {", ".join(scores)}')
+                    raise ValueError(f'--measure {args.measure} is not one of {", ".join(scores)}')
                 run[part].append(scores[args.measure])
     save_figure(train_test_plot(runs, measure=args.measure), args.out / 'train_test_gap')
     content = dict(measure=args.measure, runs=runs)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Memory of a training step, with and without activation checkpointing: nothing is computed.
+"""Find the memory of a training step, with and without activation checkpointing.
 
-For each config: parameters, and for one sample what forward and backward pass hold at their peak, in
-bfloat16 autocast with fused attention. --cfg-options makes other sizes. The last line of the output
-is the table as JSON, in bytes.
+Prints the memory of the parameters, and the peak of the forward and backward pass per sample, in
+bfloat16 autocast with fused attention. Nothing is computed. The last line of the output is the table
+as JSON, in bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Transfer sensitivity at one step of fine-tuning: maps of squared gradients, and sparsity (Fig. 5).
+"""Map transfer sensitivity and gradient sparsity at one step of fine-tuning (Fig. 5).
 
-Takes the gradient of one training batch of the config. Writes DIR/transfer_map.{png,pdf} of some
+Computes the gradient of one training batch of CONFIG. Writes DIR/transfer_map.{png,pdf} of some
 weight matrices (Eq. 13), DIR/gradient_sparsity.{png,pdf} of all operations (Eq. 9), and the numbers
 as DIR/transfer_sensitivity.json. The last line of the output is a summary as JSON.
 """
@@ -25,12 +25,12 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
     parser.add_argument('--out', required=True, metavar='DIR', type=Path, help='folder of results')
-    parser.add_argument('--checkpoint', help='weights at that step (default: load_from)')
+    parser.add_argument('--checkpoint', help='weights at the step (default: load_from)')
     parser.add_argument(
         '--parameters',
         default=r'blocks\.0\.attn\.(qkv|proj)\.weight|fusion\.\d+\.attn\.proj\.weight',
         metavar='REGEX',
-        help='weight matrices to draw, searched for in names (at most 6; default: %(default)s)',
+        help='pattern of names of weight matrices to draw (at most 6; default: %(default)s)',
     )
     parser.add_argument('--seed', type=int, default=0, help='seed of the batch')
     parser.add_argument('--device', default='cpu')
@@ -58,7 +58,7 @@ def main() -> None:
         if re.search(args.parameters, name) and gradient.dim() > 1
     ][:6]
     if not drawn:
-        raise ValueError(f'--parameters {args.parameters} is found in no trainable weight matrix')
+        raise ValueError(f'--parameters {args.parameters} matches no trainable weight matrix')
     sparsity = sparsity_by_operation(model, gradients)
     save_figure(sparsity_map(sparsity), args.out / 'gradient_sparsity')
     matrices = {name.replace('backbone.', ''): gradients[name].cpu().numpy() for name in drawn}

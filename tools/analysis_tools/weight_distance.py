@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Relative distance of every operation from the weights that fine-tuning began with (Fig. 8).
+"""Map the relative distance of every operation from the initial weights of fine-tuning (Fig. 8).
 
-START and the checkpoints may be of one-stream trackers and of other projects (ostrack:FILE). Writes
-FIG.png, FIG.pdf and the numbers as FIG.json. The last line of the output is a summary as JSON.
+START and the checkpoints may be one-stream trackers, or come from other projects (ostrack:FILE).
+Writes FIG.png, FIG.pdf and the numbers as FIG.json. The last line of the output is a summary as
+JSON.
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ from srtrack.visualization import distance_map, save_figure
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
-    parser.add_argument('start', metavar='START', help='the weights that fine-tuning began with')
+    parser.add_argument('start', metavar='START', help='initial weights of fine-tuning')
     parser.add_argument(
-        '--runs', required=True, nargs='+', metavar='NAME=CHECKPOINT', help='from top to bottom'
+        '--runs',
+        required=True,
+        nargs='+',
+        metavar='NAME=CHECKPOINT',
+        help='runs to map, from top to bottom',
     )
-    parser.add_argument('--out', required=True, metavar='FIG', type=Path, help='without a suffix')
-    parser.add_argument('--log', action='store_true', help='colour by the logarithm')
+    parser.add_argument(
+        '--out', required=True, metavar='FIG', type=Path, help='output path without suffix'
+    )
+    parser.add_argument('--log', action='store_true', help='logarithmic colour scale')
     return parser.parse_args()
 
 
@@ -57,7 +64,7 @@ def main() -> None:
         for name, checkpoint in named_paths('--runs', args.runs).items()
     }
     save_figure(distance_map(runs, log=args.log), args.out)
-    # NaN, of biases that began at zero, is no JSON.
+    # Biases that began at zero have NaN, which JSON lacks.
     content = {
         run: {name: value if math.isfinite(value) else None for name, value in found.items()}
         for run, found in runs.items()

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Training pairs per second and worker, against a straightforward pipeline on the same pairs.
+"""Measure training pairs per second and worker, against a reference pipeline on the same pairs.
 
-The straightforward one does as the public trackers do: it decodes both modalities of both frames in
-full with OpenCV, stacks them to six channels, cuts and pads with NumPy and resizes; all that comes
-after the crops is the same for both. They take turns in the same process, medians are reported.
+The reference works like the public trackers: it decodes both modalities of both frames in full with
+OpenCV, stacks them to six channels, crops and pads with NumPy, and resizes. All later steps are the
+same. The two pipelines take turns in one process; medians are reported.
 
-Without a config the pairs are those of OSTrack-B256 (template 128, search region 256). Without data
-of its own it renders JPEG sequences of that size into a temporary folder:
+Without a config the pairs are those of OSTrack-B256 (template 128, search region 256). With
+--dataset it renders JPEG sequences of the given size into a temporary folder:
     dataloader.py --dataset jpeg-1280x720 jpeg-640x480
     dataloader.py CONFIG [--dataset jpeg-1280x720]
 Prints one JSON line.
@@ -45,23 +45,23 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', nargs='?', metavar='CONFIG', help='whose training pairs to load')
+    parser.add_argument('config', nargs='?', metavar='CONFIG', help='config of the training pairs')
     add_options_argument(parser, 'override settings of the config')
     parser.add_argument(
         '--dataset',
         nargs='+',
         metavar='jpeg-WxH',
-        help='rendered sequences of JPEGs of that size, "all" for ' + ' and '.join(JPEG_SIZES)
-        + "; default: the config's own sources, and without a config all",
+        help='rendered JPEG sequences of that size, "all" for ' + ' and '.join(JPEG_SIZES)
+        + "; default: the config's own sources, or all without a config",
     )  # fmt: skip
-    parser.add_argument('--workers', type=int, default=0, help='worker processes')
-    parser.add_argument('--pairs', type=int, default=128, help='pairs of one measurement')
+    parser.add_argument('--workers', type=int, default=0, help='number of worker processes')
+    parser.add_argument('--pairs', type=int, default=128, help='pairs per measurement')
     parser.add_argument('--repeats', type=int, default=5)
     return parser.parse_args()
 
 
 class JpegSequences:
-    """Writes sequences that look, to a decoder, like photographs: both modalities, boxes, JPEG.
+    """Writes JPEG sequences of both modalities that cost a decoder as much as photographs.
 
     RGB has three components with halved chroma, the auxiliary modality one, as in VTUAV and FE108.
     """
@@ -70,7 +70,7 @@ class JpegSequences:
         self.width, self.height = width, height
         self.rng = np.random.default_rng(seed)
         side = 2 ** int(np.ceil(np.log2(max(width, height) + 64)))
-        # Amplitudes of natural pictures fall with the frequency; edges come from thresholds.
+        # Amplitudes of natural images fall with frequency; thresholds give edges.
         clouds = [fractal(self.rng, side, 1.6) for _ in range(4)]
         self.scene = np.dstack(
             [128 + 30 * clouds[0] + 40 * np.sign(clouds[1]) + 12 * each for each in clouds[:3]]
@@ -78,7 +78,7 @@ class JpegSequences:
         self.heat = 110 + 30 * clouds[3] + 25 * (clouds[1] > 0.3)
 
     def write(self, folder: Path, sequences: int, frames: int) -> None:
-        """``folder/<number>/{visible,infrared}/*.jpg`` and ``groundtruth.txt``."""
+        """Write ``folder/<number>/{visible,infrared}/*.jpg`` and ``groundtruth.txt``."""
         for number in range(sequences):
             boxes = self._boxes(frames)
             sequence = folder / f'{number:03d}'
@@ -91,7 +91,7 @@ class JpegSequences:
             np.savetxt(sequence / 'groundtruth.txt', boxes, fmt='%d', delimiter=',')
 
     def _boxes(self, frames: int) -> np.ndarray:
-        """One target of constant size somewhere in each frame."""
+        """Boxes of a target of constant size at a random place in each frame."""
         side = np.exp(self.rng.uniform(*np.log(TARGET_SIDES)))
         aspect = np.exp(self.rng.normal(0, 0.4))
         w = min(side * aspect**0.5, self.width / 2)
@@ -114,7 +114,7 @@ class JpegSequences:
 
 
 class FullFrames:
-    """A sequence whose crops are cut out of full frames, as the public trackers do."""
+    """A sequence that decodes full frames and crops them, as the public trackers do."""
 
     def __init__(self, sequence):
         self.sequence = sequence
@@ -126,7 +126,7 @@ class FullFrames:
         return len(self.sequence)
 
     def read_crop(self, index, window, size):
-        """Decode whole frames, stack their channels, cut, pad and resize."""
+        """Decode full frames, stack their channels, crop, pad and resize."""
         pictures = self.sequence.read(index)
         frame = cv2.merge(list(pictures.values()))
         side = int(np.ceil(window.side))
@@ -140,7 +140,7 @@ class FullFrames:
 
 
 class FullFrameSource:
-    """A dataset of sequences, each as :class:`FullFrames`."""
+    """A dataset of :class:`FullFrames`."""
 
     def __init__(self, source):
         self.source, self.name = source, source.name
@@ -165,7 +165,7 @@ def pairs_per_second(dataset, workers: int, count: int) -> float:
 
 
 def compare(config: dict, args: argparse.Namespace) -> dict:
-    """Medians of both pipelines over the pairs of a ``PairDataset`` config."""
+    """Median rates of both pipelines over the pairs of a ``PairDataset`` config."""
     dataset, reference = DATASETS.build(config), DATASETS.build(config)
     reference.sources = [FullFrameSource(source) for source in reference.sources]
     for each in (dataset, reference):
@@ -185,7 +185,7 @@ def compare(config: dict, args: argparse.Namespace) -> dict:
 
 
 def compare_on_jpegs(name: str, config: dict, args: argparse.Namespace) -> dict:
-    """As :func:`compare`, on rendered sequences of JPEGs."""
+    """Compare both pipelines on rendered JPEG sequences; see :func:`compare`."""
     width, height = map(int, re.fullmatch(r'jpeg-(\d+)x(\d+)', name).groups())
     with tempfile.TemporaryDirectory() as folder:
         print(f'rendering {name}', file=sys.stderr)
@@ -207,7 +207,7 @@ def main() -> None:
     for name in names:
         if not re.fullmatch(r'jpeg-[1-9]\d*x[1-9]\d*', name):
             raise ValueError(
-                f'--dataset {name}: jpeg-WIDTHxHEIGHT expected, such as {JPEG_SIZES[0]}'
+                f'--dataset takes jpeg-WIDTHxHEIGHT, such as {JPEG_SIZES[0]}, got {name}'
             )
     if names:
         results = {name: compare_on_jpegs(name, pairs, args) for name in names}

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Seconds that a benchmark of many sequences takes to start, for the first time and again.
+"""Time the first and the second start of a benchmark with many sequences.
 
-Writes a LasHeR-like benchmark of empty frames and full annotations into a temporary folder, or
-takes a real one (--data-root, --type); a start lists the frames and reads the annotations of all
-sequences. The files are in the system's cache for both. Prints one JSON line.
+A start lists the frames and reads the annotations of all sequences. The benchmark is a LasHeR-like
+one with empty frames and full annotations in a temporary folder, or a real one (--data-root,
+--type). The files are in the system's cache for both starts. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--sequences', type=int, default=1000)
-    parser.add_argument('--frames', type=int, default=300, help='of each sequence')
-    parser.add_argument('--data-root', help='a benchmark on disk instead')
-    parser.add_argument('--type', default='SequenceDataset', help='its class')
+    parser.add_argument('--frames', type=int, default=300, help='frames per sequence')
+    parser.add_argument('--data-root', help='use the benchmark in this folder instead')
+    parser.add_argument('--type', default='SequenceDataset', help='data set class of --data-root')
     return parser.parse_args()
 
 
@@ -50,7 +50,7 @@ def write_benchmark(root: Path, sequences: int, frames: int) -> None:
 
 
 def start(config: dict) -> tuple[float, int]:
-    """Seconds that a start takes, and the number of frames."""
+    """Seconds of a start, and the number of frames."""
     begin = time.perf_counter()
     dataset = DATASETS.build(config)
     frames = sum(len(dataset[index]) for index in range(len(dataset)))
@@ -64,7 +64,7 @@ def main() -> None:
         root = args.data_root or str(Path(folder, 'data'))
         if not args.data_root:
             write_benchmark(Path(root), args.sequences, args.frames)
-            time.sleep(2.5)  # files that have just changed are not cached yet
+            time.sleep(2.5)  # the index does not cache files that have just changed
         config = dict(type=args.type, data_root=root)
         uncached, frames = start(dict(config, index_cache=False))
         config['index_cache'] = str(Path(folder, 'cache'))

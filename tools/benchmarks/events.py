@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Events drawn per second of CPU time, for each representation, against the straightforward way.
+"""Measure events drawn per second of CPU time, for each representation, against a plain reference.
 
-The reference is a Python loop over the events where the latest one counts, and np.add.at where they
-add up, run in turn with ours on the same events. Then the way that training takes: pictures of
-random frames, asked of an EventStream that keeps the recording in memory. Prints one JSON line.
+The reference is a Python loop over events for representations of the latest event, and np.add.at
+for sums. Both run in turn on the same events. A second measurement draws random frames from an
+EventStream that keeps the recording in memory, as training does. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# One core: read by the maths libraries when NumPy is loaded.
+# Use one core: the math libraries read this when NumPy is loaded.
 os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = '1'
 
 import numpy as np
@@ -29,10 +29,12 @@ from srtrack.events.representations import POLARITY_COLORS, SATURATION
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recording', help='draw these events; default: random ones of 346 x 260')
+    parser.add_argument('--recording', help='recording to draw; default: 346 x 260 random events')
     parser.add_argument('--events', type=int, default=1_000_000, help='number of random events')
-    parser.add_argument('--per-picture', type=int, default=20_000, help='events of a picture')
-    parser.add_argument('--reference-pictures', type=int, default=2, help='drawn by the reference')
+    parser.add_argument('--per-picture', type=int, default=20_000, help='events per image')
+    parser.add_argument(
+        '--reference-pictures', type=int, default=2, help='images that the reference draws'
+    )
     parser.add_argument('--repeats', type=int, default=7)
     return parser.parse_args()
 
@@ -120,7 +122,7 @@ def compare(name: str, slices, num_reference: int, repeats: int) -> tuple[float,
 
     difference = np.abs(ours(slices[0]).astype(int) - reference(slices[0]))
     if difference.max() > 1:  # rounding may differ by one level
-        raise RuntimeError(f'{name}: the reference draws another picture')
+        raise RuntimeError(f'{name}: the reference draws a different image')
     seconds = [
         (seconds_per_event(ours, slices), seconds_per_event(reference, slices[:num_reference]))
         for _ in range(repeats)
@@ -129,7 +131,7 @@ def compare(name: str, slices, num_reference: int, repeats: int) -> tuple[float,
 
 
 def time_stream(name: str, events: Events, num_frames: int, repeats: int) -> dict:
-    """Median rates of an EventStream that draws all frames of a sequence in random order."""
+    """Measure median rates of an EventStream that draws all frames of a sequence in random order."""
     with tempfile.TemporaryDirectory() as folder:
         columns = dict(x=events.x, y=events.y, t=events.t, p=events.p)
         np.savez(Path(folder, 'events.npz'), **columns, width=events.width, height=events.height)

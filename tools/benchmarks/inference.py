@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Frames per second of a tracker: sequences in lockstep, ways to run its network, and precision.
+"""Measure frames per second of a tracker by batch size, backend and precision.
 
-Whole steps are timed, from full frames in memory to boxes: crops, network, decoding. The reference
-is the eager float32 tracker on one sequence at a time, in the same process on the same frames. The
-network's forward pass is timed by itself as well, and set in relation to the largest rate of matrix
-products that is measured on this machine. Prints one JSON line; what is not installed is skipped.
+The benchmark times whole steps, from full frames in memory to boxes: crops, network, decoding. The
+reference is the eager float32 tracker on one sequence, in the same process on the same frames. The
+network's forward pass is also timed alone, and compared with the highest rate of matrix products
+measured on this machine. Prints one JSON line; backends that are not installed are skipped.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
-    parser.add_argument('--checkpoint', help='weights; random ones are as fast')
+    parser.add_argument('--checkpoint', help='weights; random weights are equally fast')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 4, 16])
     parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=['eager'])
     parser.add_argument('--dtypes', nargs='+', choices=DTYPES, default=['float32'])
-    parser.add_argument('--steps', type=int, default=20, help='timed steps of each batch size')
+    parser.add_argument('--steps', type=int, default=20, help='timed steps per batch size')
     parser.add_argument('--repeats', type=int, default=3)
     return parser.parse_args()
 
@@ -57,10 +57,10 @@ def load_frames(channels: int, num_sequences: int, num_frames: int):
 
 
 def build(config, checkpoint: str | None, device: str, variant: str, dtype: str) -> nn.Module:
-    """The tracker whose network runs in one of :data:`VARIANTS` and :data:`DTYPES`.
+    """Build a tracker whose network runs in one of :data:`VARIANTS` and :data:`DTYPES`.
 
     Raises:
-        ImportError, RuntimeError, ValueError: This machine cannot.
+        ImportError, RuntimeError, ValueError: This machine cannot run the network that way.
     """
     if variant == 'onnxruntime' and dtype != 'float32':
         raise ValueError('ONNX Runtime has no bfloat16 kernels for CPUs')
@@ -80,7 +80,7 @@ def build(config, checkpoint: str | None, device: str, variant: str, dtype: str)
 
 
 def cast_network(model: nn.Module, dtype: torch.dtype) -> None:
-    """Let backbone and head compute in ``dtype``; what goes in and comes out stays float32."""
+    """Let backbone and head compute in ``dtype``; inputs and outputs stay float32."""
 
     def cast(value, to):
         is_float = isinstance(value, torch.Tensor) and value.is_floating_point()
@@ -116,7 +116,7 @@ def network_seconds(model: nn.Module, batch_size: int, steps: int) -> float:
 
 @torch.no_grad()
 def peak_flops(device: str, dtype: torch.dtype) -> float:
-    """Largest rate of a square matrix product, 2 for each multiply-accumulate, per second."""
+    """Highest rate of a square matrix product in FLOP/s, 2 for each multiply-accumulate."""
     size = 8192 if device.startswith('cuda') else 1024
     layer = nn.Linear(size, size, device=device, dtype=dtype)
     use_onednn(layer)
@@ -133,12 +133,12 @@ def peak_flops(device: str, dtype: torch.dtype) -> float:
 def time_variants(
     trackers: dict, frames, boxes, sizes: list[int], steps: int, repeats: int
 ) -> dict:
-    """Seconds a frame of each tracker at each batch size: ``{name: {size: median}}``."""
+    """Median seconds per frame of each tracker at each batch size: ``{name: {size: median}}``."""
     runs = {name: {size: [] for size in sizes} for name in trackers}
     for model in trackers.values():  # warm up
         for size in sizes:
             seconds_per_frame(model, frames[:size], boxes[:size], 2)
-    # Interleaved, so that a slow minute of a shared machine hits all alike.
+    # Interleaved: a slow minute of a shared machine affects all trackers alike.
     for _ in range(repeats):
         for name, model in trackers.items():
             for size in sizes:
@@ -151,7 +151,7 @@ def time_variants(
 
 
 def build_all(args: argparse.Namespace, config) -> tuple[dict, dict]:
-    """Trackers by ``variant-dtype``, the reference first, and why others are left out."""
+    """Trackers by ``variant-dtype``, the reference first, and the reasons for skipped ones."""
     wanted = [('eager', 'float32'), *((v, d) for v in args.variants for d in args.dtypes)]
     trackers, skipped = {}, {}
     for variant, dtype in dict.fromkeys(wanted):
@@ -160,7 +160,7 @@ def build_all(args: argparse.Namespace, config) -> tuple[dict, dict]:
             model = build(config, args.checkpoint, args.device, variant, dtype)
             network_seconds(model, 1, 1)  # compiles
             trackers[name] = model
-        except Exception as error:  # whatever a compiler or a missing package comes up with
+        except Exception as error:  # compilers and missing packages raise any type
             if not trackers:
                 raise
             skipped[name] = ' '.join(str(error).split())[:200]

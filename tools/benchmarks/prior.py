@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Seconds of each prior-sensitivity estimator over all operations, against the naive double loop.
+"""Time each prior-sensitivity estimator over all operations, against a naive double loop.
 
-The model is a one-stream tracker with a 12-block ViT and random weights. The naive loops take the
-same directions and data but start over for every number: finite differences run three whole
-forwards, Hessian-vector products build the gradient's graph anew, and per-sample gradients take a
-backward per sample and operation. Prints one JSON line.
+The model is a one-stream tracker with a 12-block ViT and random weights. The naive loops use the
+same directions and data but share no work: finite differences run three whole forwards,
+Hessian-vector products rebuild the gradient's graph, and per-sample gradients need a backward per
+sample and operation. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ MODEL = dict(
     ),
     head=dict(type='CenterHead', in_channels=DIMS, channels=DIMS),
 )
-#: Far above the rounding of float32 gradients and of float64 curvatures, far below any mistake.
+#: Far above the rounding of float32 gradients and float64 curvatures, far below any real error.
 TOLERANCE = 1e-3
 
 
 class NaiveFiniteDifference(FiniteDifference):
-    """Eq. 7 as it stands: three whole forwards for every direction."""
+    """Eq. 7 literally: three whole forwards for every direction."""
 
     def _quotients(self, task, index, batch):
         where = f'batch {index}'
@@ -105,7 +105,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=8,
         metavar='N',
-        help='Lanczos, the dearest by far, takes every N-th operation',
+        help='run Lanczos, by far the slowest, on every N-th operation',
     )
     return parser.parse_args()
 
@@ -125,7 +125,7 @@ def source_batches(batch_size: int, count: int) -> list:
 
 
 def compare(prior_pass: PriorPass, batches: list, ours, naive, repeats: int) -> dict:
-    """Medians of both, measured in turn so that a slow minute of the machine hits both."""
+    """Median seconds of both, measured in turn: a slow minute of the machine affects both."""
     seconds = {'ours': [], 'naive': []}
     results = {}
     for _ in range(repeats):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write the network of a tracker to a file, and compare what it computes with the original.
+"""Export the network of a tracker to a file, and compare the file with the original.
 
-The file takes batches of any size: template (B, C, h, h), search (B, C, H, H), normalised floats,
-and template_box for networks that use it; it gives boxes (B, 4) cx, cy, w, h in [0, 1] and the
-maps. See docs/deployment.md for how to call it. The last line of the output is a summary as JSON;
-the exit status is 1 if the file computes something else.
+The exported network takes batches of any size: template (B, C, h, h) and search (B, C, H, H) as
+normalised floats, and template_box if it needs one. It returns boxes (B, 4) cx, cy, w, h in [0, 1]
+and the maps; see docs/deployment.md. The last line of the output is a summary as JSON. The exit
+status is 1 if the results differ.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config_arguments(parser)
-    parser.add_argument('checkpoint', metavar='CHECKPOINT', help='its weights')
-    parser.add_argument('out', metavar='OUT', type=Path, help='such as tracker.onnx, tracker.pt2')
+    parser.add_argument('checkpoint', metavar='CHECKPOINT', help='weights')
+    parser.add_argument(
+        'out', metavar='OUT', type=Path, help='output file, such as tracker.onnx or tracker.pt2'
+    )
     parser.add_argument('--format', choices=BACKENDS, default='onnx', help='default: onnx')
     parser.add_argument(
-        '--tolerance', type=float, default=1e-4, help='largest difference in maps that may be'
+        '--tolerance', type=float, default=1e-4, help='maximum difference of the maps'
     )
     return parser.parse_args()
 
@@ -56,10 +58,10 @@ def main() -> None:
     for size, each in found.items():
         text = ', '.join(f'{name} {value:.1e}' for name, value in each.items())
         print(f'largest difference from eager, batch of {size}: {text}')
-    # A box may come from another cell where two scores are equal but for rounding.
+    # Boxes are not compared: two cells whose scores differ by rounding give different boxes.
     worst = max(value for each in found.values() for n, value in each.items() if n != 'boxes')
     if not worst <= args.tolerance:
-        raise ValueError(f'{args.out} computes something else: maps differ by {worst:.1e}')
+        raise ValueError(f'{args.out} differs from the original: maps differ by {worst:.1e}')
     print(
         json.dumps(
             dict(

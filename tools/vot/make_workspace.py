@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make a workspace of the VOT toolkit for DepthTrack or VOT-RGBD2022 data on disk.
 
-Nothing is downloaded, and nothing is written into ROOT: the workspace links to it. Another tracker
-is added to a workspace by the same command with another NAME. Afterwards::
+The workspace links to the data: nothing is downloaded or written to ROOT. To add another tracker,
+run the same command with another NAME. Then::
 
     vot evaluate --workspace WORKSPACE NAME
     vot analysis --workspace WORKSPACE NAME
@@ -64,9 +64,9 @@ registry:
 sequences: sequences
 stack: stack.yaml
 """
-#: Seconds that the toolkit waits for an answer; the first one takes loading PyTorch and the weights.
+#: Seconds that the toolkit waits for an answer; the first includes loading PyTorch and the weights.
 TIMEOUT = 600
-#: What a sequence has beside pictures and boxes; the values hold the anchors.
+#: Further files of a sequence; the values hold the anchors.
 ANNOTATIONS = ('*.tag', '*.label', '*.value')
 
 
@@ -78,7 +78,7 @@ def parse_args() -> argparse.Namespace:
                         help='<sequence>/{color/,depth/,groundtruth.txt} of the benchmark')  # fmt: skip
     parser.add_argument('--out', required=True, type=Path, metavar='WORKSPACE')
     parser.add_argument('--config', required=True, help='config of the tracker')
-    parser.add_argument('--checkpoint', required=True, metavar='CKPT', help='its weights')
+    parser.add_argument('--checkpoint', required=True, metavar='CKPT', help='weights')
     parser.add_argument('--stack', choices=list(STACKS), default='depthtrack')
     parser.add_argument('--name', help="the tracker's name in the toolkit; default: the config's")
     parser.add_argument('--device', help='default: the first GPU, if there is one')
@@ -91,7 +91,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sequence_names(data: Path, protocol: str) -> list[str]:
-    """Names in the benchmark's ``list.txt``, else of all folders with a ``groundtruth.txt``."""
+    """Names in the benchmark's ``list.txt``, or of all folders with a ``groundtruth.txt``."""
     names = list_sequences(protocol, data)
     listed = data / 'list.txt'
     if not listed.is_file():
@@ -104,10 +104,10 @@ def sequence_names(data: Path, protocol: str) -> list[str]:
 
 
 def list_pictures(folder: Path, num_frames: int) -> list[Path]:
-    """The pictures of a stream in order, as many as there are boxes.
+    """The first ``num_frames`` images of a stream, in order.
 
     Raises:
-        ResultFileError: There are fewer, or their suffixes are not all .jpg or all .png.
+        ResultFileError: The folder has fewer images, or both .jpg and .png ones.
     """
     pictures = sorted(
         (
@@ -119,17 +119,17 @@ def list_pictures(folder: Path, num_frames: int) -> list[Path]:
     )
     if len(pictures) < num_frames:
         raise ResultFileError(
-            f'{folder}: {len(pictures)} pictures (.jpg, .png) for {num_frames} boxes in '
+            f'{folder}: {len(pictures)} images (.jpg, .png) for {num_frames} boxes in '
             f'{folder.parent / "groundtruth.txt"}; complete the folder, or leave the sequence out of '
             f'{folder.parent.parent / "list.txt"}'
         )
     if len({path.suffix for path in pictures}) > 1:
-        raise ResultFileError(f'{folder}: pictures of several formats; make them all .jpg or .png')
+        raise ResultFileError(f'{folder}: images of several formats; make them all .jpg or .png')
     return pictures[:num_frames]
 
 
 def link(path: Path, target: Path) -> None:
-    """Make ``path`` a link to ``target``; one that is there already stays."""
+    """Make ``path`` a link to ``target``, unless it is one already."""
     if path.is_symlink() and path.resolve() == target.resolve():
         return
     if path.is_symlink() or path.exists():
@@ -138,10 +138,10 @@ def link(path: Path, target: Path) -> None:
 
 
 def link_pictures(path: Path, pictures: list[Path]) -> str:
-    """Link a stream, picture by picture unless their names are 00000001, 00000002 and so on.
+    """Link a stream: its folder if the names are 00000001, 00000002 ..., else each image.
 
     Returns:
-        The pattern of the names, as the toolkit writes it.
+        The pattern of the names in the toolkit's notation.
     """
     pattern = f'%08d{pictures[0].suffix}'
     names = [pattern % number for number in range(1, len(pictures) + 1)]
@@ -155,7 +155,7 @@ def link_pictures(path: Path, pictures: list[Path]) -> str:
 
 
 def add_sequence(source: Path, folder: Path, protocol: str) -> int:
-    """Link one sequence into the workspace, and describe it to the toolkit; returns its length."""
+    """Link one sequence into the workspace, write its properties, and return its length."""
     annotation = read_annotation(protocol, source.parent, source.name)
     streams = {name: list_pictures(source / name, len(annotation)) for name in ('color', 'depth')}
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,8 +164,8 @@ def add_sequence(source: Path, folder: Path, protocol: str) -> int:
         link(folder / path.name, path)
     known = read_properties(source / 'sequence') if (source / 'sequence').is_file() else {}
     width, height = annotation.image_size
-    # Only the channel that the toolkit itself looks at. It hands its file name to the tracker, which
-    # finds depth beside it; of two channels it would hand over arrays, with depth cut to 8 bits.
+    # With one channel the toolkit passes a file name, and the tracker finds depth beside that file.
+    # With two channels it would pass arrays, with depth reduced to 8 bits.
     properties = {
         'channels.color': patterns['color'],
         'format': 'rgbd',
@@ -181,7 +181,7 @@ def add_sequence(source: Path, folder: Path, protocol: str) -> int:
 
 
 def absolute_checkpoint(source: str) -> str:
-    """A checkpoint, maybe with the prefix of its family, as found from any folder."""
+    """Make the path of a checkpoint absolute; keep the prefix of its family and URLs."""
     if '://' in source:
         return source
     family, path = split_source(source)
@@ -190,13 +190,13 @@ def absolute_checkpoint(source: str) -> str:
 
 
 def tracker_arguments(args: argparse.Namespace) -> dict[str, str]:
-    """The section of ``trackers.ini``."""
+    """The tracker's section of ``trackers.ini``."""
     section = {
         'label': args.name,
         'protocol': 'python',
         'command': 'srtrack.apis.vot:VOTTracker',
         'timeout': str(TIMEOUT),
-        # Any text is true to the toolkit. With one target it starts where that first appears.
+        # The toolkit takes any text for true. With one target it starts where that first appears.
         'multiobject': '',
         'arg_config': str(Path(find_config(args.config)).resolve()),
         'arg_checkpoint': absolute_checkpoint(args.checkpoint),
@@ -205,12 +205,12 @@ def tracker_arguments(args: argparse.Namespace) -> dict[str, str]:
         section['arg_device'] = args.device
     if args.cfg_options:
         section['arg_cfg_options'] = shlex.join(args.cfg_options)
-    # The toolkit's parser takes % for the start of a reference.
+    # To the toolkit's parser % starts a reference.
     return {key: value.replace('%', '%%') for key, value in section.items()}
 
 
 def add_tracker(path: Path, name: str, section: dict[str, str]) -> None:
-    """Put a section into ``trackers.ini``, in place of an older one of that name."""
+    """Add a section to ``trackers.ini``, or replace the one of that name."""
     trackers = ConfigParser(interpolation=None)
     trackers.read(path, encoding='utf-8')
     trackers[name] = section
@@ -220,10 +220,12 @@ def add_tracker(path: Path, name: str, section: dict[str, str]) -> None:
 
 
 def check_unchanged(files: dict[Path, str]) -> None:
-    """Make sure that what is there already has been written by the same command."""
+    """Raise an error if a file exists with other content."""
     for path, text in files.items():
         if path.is_file() and path.read_text(encoding='utf-8') != text:
-            raise FileExistsError(f'{path} is of another workspace; give an empty folder as --out')
+            raise FileExistsError(
+                f'{path} belongs to another workspace; give an empty folder as --out'
+            )
 
 
 def main() -> None:
@@ -247,7 +249,7 @@ def main() -> None:
     for path, text in files.items():
         write_text(path, text)
     add_tracker(args.out / 'trackers.ini', args.name, tracker_arguments(args))
-    print(f'{args.out}: {len(names)} sequences, {frames} frames, stack {args.stack}. Go on with')
+    print(f'{args.out}: {len(names)} sequences, {frames} frames, stack {args.stack}. Now run')
     print(f'  vot evaluate --workspace {shlex.quote(str(args.out))} {args.name}')
     print(f'  vot analysis --workspace {shlex.quote(str(args.out))} {args.name}')
 
