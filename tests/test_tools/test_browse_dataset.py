@@ -69,4 +69,4 @@ def test_bad_numbers(tool, monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['browse_dataset.py', 'config.py', '--num', '0'])
     with pytest.raises(SystemExit):
         tool.parse_args()
-    assert '--num has to be positive' in capsys.readouterr().err
+    assert '--num must be positive' in capsys.readouterr().err

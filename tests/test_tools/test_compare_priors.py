@@ -78,7 +78,7 @@ def test_files_table_and_correlations(run_tool, repo_root, one_core, tmp_path):
         ('Hutchinson', "no estimator 'Hutchinson'; there are FiniteDifference"),
         ('Lanczos:rank=1', "unexpected keyword argument 'rank'"),
         ('Lanczos:top_k', "'top_k' is not KEY=VALUE"),
-        ('Lanczos:top_k=many', "'many' is no number"),
+        ('Lanczos:top_k=many', "'many' is not a literal"),
     ],
 )
 def test_wrong_estimators(tool, estimator, message):
