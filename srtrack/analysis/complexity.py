@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,10 @@ class Flops(NamedTuple):
     total: int
 
 
+#: Projections to queries, keys and values that SUTrack's code applies without calling their layers.
+_UNSEEN_BY_THOP = ('q_proj', 'k_proj', 'v_proj')
+
+
 def build_on_meta(config: Config) -> nn.Module:
     """Build a config's model in eval mode on the ``meta`` device, without storage for weights."""
     init_default_scope(config.get('default_scope', 'srtrack'))
@@ -52,6 +56,17 @@ def network_inputs(model: nn.Module, batch_size: int = 1) -> dict[str, torch.Ten
     return dict(
         template=draw(*template), search=draw(channels, network.search_size, network.search_size)
     )
+
+
+@contextlib.contextmanager
+def without_elimination(model: nn.Module) -> Iterator[None]:
+    """Keep all search tokens inside, in a tracker with candidate elimination."""
+    elimination = model.backbone.elimination
+    keep_ratio, elimination.keep_ratio = elimination.keep_ratio, 1.0
+    try:
+        yield
+    finally:
+        elimination.keep_ratio = keep_ratio
 
 
 @torch.no_grad()
@@ -77,6 +92,34 @@ def count_flops(model: nn.Module) -> Flops:
         counter = stack.enter_context(FlopCounterMode(display=False))
         model(network_inputs(model), mode='tensor')
     return Flops(layers, counter.get_total_flops())
+
+
+@torch.no_grad()
+def count_encoder_by_thop(model: nn.Module) -> tuple[int, int]:
+    """Count what ``thop`` counts in the public code of a tracker's backbone, as SUTrack's authors do.
+
+    That is Linear, Conv and normalisation layers, with four multiply-accumulates for each element
+    that is normalised; layers whose weights are used without calling them do not count.
+
+    Returns:
+        Floating-point operations of one frame, and parameters.
+    """
+    norms = (nn.LayerNorm, nn.BatchNorm2d)
+    operations = parameters = 0
+
+    def add(module, inputs, output):
+        nonlocal operations
+        each = 4 if isinstance(module, norms) else module.weight[0].numel()
+        operations += 2 * output.numel() * each
+
+    with contextlib.ExitStack() as stack:
+        for name, module in model.backbone.named_modules():
+            counted = isinstance(module, (nn.Linear, nn.Conv2d, *norms))
+            if counted and not name.endswith(_UNSEEN_BY_THOP):
+                stack.callback(module.register_forward_hook(add).remove)
+                parameters += sum(p.numel() for p in module.parameters())
+        model.backbone(**network_inputs(model))
+    return operations, parameters
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

@@ -40,10 +40,12 @@ TRAINED = {
 
 @pytest.mark.parametrize('peer', TRAINED)
 @pytest.mark.parametrize('variant', ['', '_fft', '_s-reg'])
-def test_table8_config_takes_a_step(peer, variant):
+@pytest.mark.parametrize('tracker', ['ostrack-b256', 'droptrack-b384'])
+def test_table8_config_takes_a_step(peer, variant, tracker, monkeypatch):
+    monkeypatch.setenv('SRTRACK_TRACKER', tracker)
     config, model = shrunk(f'ablations/table8_{peer}{variant}.py')
     model.train()
-    pattern = TRAINED[peer] if not variant else r'backbone\.(?!pos_embed)'
+    pattern = TRAINED[peer] if not variant else r'backbone\.(?!(temporal_)?pos_embed)'
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     assert trained == {name for name, _ in model.named_parameters() if re.match(pattern, name)}
     drop_path = model.backbone.blocks[-1].drop_path1

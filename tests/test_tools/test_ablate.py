@@ -162,11 +162,23 @@ def test_columns_of_several_data_sets(tool):
             (None, 'fe108'),
             'does not read SRTRACK_DATASET: run it by itself',
         ),
+        ('table8_vipt', ('tiny', 'synthetic-rgbt'), 'ViPT is not set up on tiny'),
     ],
 )
 def test_rows_that_do_not_go_with_a_data_set(tool, repo_root, name, choice, message):
     with pytest.raises(ValueError, match=message):
         tool.read_row(str(repo_root / f'configs/ablations/{name}.py'), *choice, {})
+
+
+@pytest.mark.parametrize('peer', ['vipt', 'untrack', 'sdstrack'])
+def test_table_8_is_made_on_every_data_set_of_the_paper(tool, repo_root, peer):
+    for tracker, size in (('ostrack-b256', 256), ('droptrack-b384', 384)):
+        for dataset in ('visevent', 'depthtrack', 'lasher', 'coesot', 'fe108'):
+            for variant in ('', '_fft', '_s-reg'):
+                path = f'configs/ablations/table8_{peer}{variant}.py'
+                config = tool.read_row(str(repo_root / path), tracker, dataset, {})
+                assert config.model.backbone.search_size == size
+                assert config.test_evaluator.protocol == dataset
 
 
 def test_nothing_to_test(tool, repo_root, tmp_path):

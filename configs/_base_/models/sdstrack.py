@@ -1,6 +1,8 @@
 # SDSTrack (Hou et al., CVPR 2024): adapters, the auxiliary patch embedding and the last norm are trained
 # with self-distillation. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384.
 _base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
+tracker = '{{$SRTRACK_TRACKER:ostrack-b256}}'
+assert tracker in ('ostrack-b256', 'droptrack-b384'), f'SDSTrack is not set up on {tracker}'
 model = dict(
     type='SelfDistillationTracker',
     backbone=dict(
@@ -14,5 +16,5 @@ model = dict(
     clean_weight=0.6,
     masked_weight=0.2,
     distance_weight=0.1,
-    frozen=['head', r'backbone\.(patch_embed\.|pos_embed|blocks\.)'],
+    frozen=['head', r'backbone\.(patch_embed\.|(temporal_)?pos_embed|blocks\.)'],
 )

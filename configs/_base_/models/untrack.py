@@ -3,6 +3,8 @@
 # tell what their auxiliary pictures show; modality ('depth', 'thermal', 'event') is for data that do
 # not.
 _base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
+tracker = '{{$SRTRACK_TRACKER:ostrack-b256}}'
+assert tracker in ('ostrack-b256', 'droptrack-b384'), f'UnTrack is not set up on {tracker}'
 model = dict(
     type='PEFTTracker',
     backbone=dict(
