@@ -1,4 +1,4 @@
-"""Prior sensitivity (Eq. 2 to 8): how sharply the source loss curves along each operation.
+"""Prior sensitivity (Eq. 2 to 8): the curvature of the source loss along each operation.
 
 ===================== =================================== ==========================================
 estimator             measures                            per batch and N operations
@@ -6,7 +6,7 @@ estimator             measures                            per batch and N operat
 ``FiniteDifference``  Eq. 7 along random directions       2 N losses, float64
 ``RayleighProbe``     the same directions, exact          N Hessian-vector products
 ``Lanczos``           leading eigenvalues of the Hessian  20 N to 100 N Hessian-vector products
-``FisherGram``        those of the empirical Fisher       B backward passes, whatever N
+``FisherGram``        leading eigenvalues of the Fisher   B backward passes, for any N
 ===================== =================================== ==========================================
 """
 

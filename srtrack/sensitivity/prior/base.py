@@ -1,4 +1,4 @@
-"""The interface of all estimators of prior sensitivity, and the privacy they work in."""
+"""The interface of all estimators of prior sensitivity, and the isolated copy they work on."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SplitBatch = Callable[[Any], list]
 
 
 class PriorEstimator(ABC):
-    """Measures the prior sensitivity of operations: how sharply the source loss curves along them.
+    """Measures the prior sensitivity of operations: the curvature of the source loss along them.
 
-    The score of an operation is the mean of its K leading curvatures (Eq. 6 and 8). The pass leaves
-    no trace: it works on a copy of the model, in eval mode and in the estimator's dtype, and sets
-    the random number generators of torch, CUDA, numpy and Python back when it ends or is
-    interrupted. It is a function of its arguments and the seed alone.
+    The score of an operation is the mean of its K leading curvatures (Eq. 6 and 8). The pass has no
+    side effects: it works on a copy of the model, in eval mode and in the estimator's dtype, and
+    restores the random number generators of torch, CUDA, numpy and Python when it ends or is
+    interrupted. The result depends on the arguments and the seed only.
 
     Args:
-        top_k (int): K, the number of leading values that are averaged; 10 in the paper.
+        top_k (int): K, the number of leading values to average; 10 in the paper.
         dtype (torch.dtype): Floating-point dtype of the pass.
     """
 
@@ -57,25 +57,25 @@ class PriorEstimator(ABC):
         Args:
             model (nn.Module): Pre-trained model; not changed. A copy of it must fit into memory.
             loss_fn (Callable): ``loss_fn(model, batch)`` gives the source loss of a batch as a
-                scalar tensor. It must use the model that it is given. See :class:`StagedLoss` for
+                scalar tensor. It must use the model passed to it. See :class:`StagedLoss` for
                 losses that can be evaluated from the middle.
             batches (Iterable): Batches of source data D_0, of any type. Floating-point tensors in
-                nested dicts, lists and tuples are cast to the dtype of the pass; anything else
-                inside is for ``loss_fn`` to cast.
+                nested dicts, lists and tuples are cast to the dtype of the pass; ``loss_fn`` must
+                cast anything else.
             operations (Mapping): Operation name to parameter names, see
                 :func:`~srtrack.sensitivity.partition_operations`.
-            progress (Callable, optional): Called as ``progress(done, total)``; ``total`` is 0 where
-                it depends on a length that ``batches`` does not have.
+            progress (Callable, optional): Called as ``progress(done, total)``; ``total`` is 0 if it
+                depends on the length of ``batches`` and they have none.
             seed (int): Seed of the random directions and of all randomness in the pass.
             split_batch (Callable, optional): Splits a batch into a list of batches of one sample,
                 for estimators that need per-sample gradients. Default: :func:`split_tensors`.
 
         Returns:
-            PriorResult: Scores and what they were made of.
+            PriorResult: Scores, with the values and settings behind them.
 
         Raises:
-            ValueError: If there are no batches or operations, a parameter name is unknown, or a
-                loss is not a finite scalar; batch and operation are named.
+            ValueError: There are no batches or operations, a parameter name is unknown, or a loss
+                is not a finite scalar; the message names batch and operation.
         """
         self._check(model, operations)
         with preserved_rng(seed):
@@ -103,13 +103,13 @@ class PriorEstimator(ABC):
 
     @abstractmethod
     def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
-        """Leading curvatures of every group; calls ``tick`` as often as :meth:`_num_ticks` says."""
+        """Measure the leading curvatures of every group, with :meth:`_num_ticks` calls of ``tick``."""
 
     def _num_ticks(self, num_batches: int, num_groups: int) -> int:
         return num_batches * num_groups
 
     def settings(self) -> dict[str, object]:
-        """Name and arguments of the estimator, in types that JSON knows."""
+        """Name and arguments of the estimator, in JSON types."""
         arguments = {
             key: str(value) if isinstance(value, torch.dtype) else value
             for key, value in vars(self).items()
@@ -143,13 +143,13 @@ class Task:
     evaluations: int = 0
 
     def loss(self, batch: Any, where: str) -> Tensor:
-        """Loss of a batch as a finite 0-d tensor."""
+        """Compute the loss of a batch as a finite 0-d tensor."""
         with self.fixed_randomness():
             return checked_loss(self.loss_fn(self.model, batch), where)
 
     @contextmanager
     def fixed_randomness(self) -> Iterator[None]:
-        """Randomness left in the model is the same in every call, and the data's is not touched."""
+        """Make the model's randomness the same in every call, and leave the data's alone."""
         devices = {param.device.index for param in self.params if param.is_cuda}
         with torch.random.fork_rng(devices=sorted(devices)):
             torch.manual_seed(self.seed)
@@ -162,18 +162,18 @@ class Task:
 
 @dataclass
 class Curvatures:
-    """By operation: the leading values, largest first, and the mean of those of each batch."""
+    """By operation: leading values, largest first, and the mean of the leading values per batch."""
 
     leading: dict[str, list[float]]
     per_batch: dict[str, list[float]]
 
 
 class StagedLoss(ABC):
-    """A loss as a chain of stages, so that a change in the model re-runs only what follows it.
+    """A loss as a chain of stages: after a change in the model only later stages run again.
 
-    :class:`FiniteDifference` keeps the state before each stage and, when it perturbs an operation,
-    starts from the first stage that reads it. The loss is bit-equal to the whole chain's. A stage
-    must not change its input in place nor reach around the chain.
+    :class:`FiniteDifference` keeps the state before each stage. When it perturbs an operation, it
+    starts from the first stage that reads it. The loss equals the whole chain's, bit for bit. A
+    stage must not change its input in place, nor depend on anything outside the chain.
 
     Example:
         >>> class BlockwiseLoss(StagedLoss):
@@ -188,7 +188,7 @@ class StagedLoss(ABC):
 
     @abstractmethod
     def stages(self, model: nn.Module, batch: Any) -> Sequence[Callable[[Any], Any]]:
-        """Stages to be called one after the other: from ``batch`` to the scalar loss."""
+        """Return the stages, to be called in order: from ``batch`` to the scalar loss."""
 
     def __call__(self, model: nn.Module, batch: Any) -> Tensor:
         state = batch
@@ -198,7 +198,7 @@ class StagedLoss(ABC):
 
 
 def checked_loss(loss: Tensor, where: str) -> Tensor:
-    """The loss as a 0-d tensor, if it is a finite scalar; ``where`` goes into the error."""
+    """Return the loss as a 0-d tensor, or raise an error with ``where`` if it is no finite scalar."""
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         raise ValueError(f'loss_fn must return a scalar tensor, not {_describe(loss)}')
     value = float(loss.detach())
@@ -231,7 +231,7 @@ def split_tensors(batch: Any) -> list:
     """Split a batch of nested dicts, lists and tuples along the first dimension of its tensors.
 
     Raises:
-        TypeError: If there is anything else in it, or the tensors differ in their first dimension.
+        TypeError: The batch contains another type, or tensors that differ in the first dimension.
     """
     sizes = {tensor.shape[:1] for tensor in _tensors(batch)}
     if len(sizes) != 1 or () in sizes:
@@ -271,7 +271,7 @@ def _map(batch: Any, function: Callable[[Any], Any]) -> Any:
 
 @contextmanager
 def preserved_rng(seed: int) -> Iterator[None]:
-    """Seed torch, CUDA, numpy and Python inside; set their generators back on the way out."""
+    """Seed torch, CUDA, numpy and Python inside the context; restore their generators after it."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try:
@@ -288,7 +288,7 @@ def preserved_rng(seed: int) -> Iterator[None]:
 
 
 class _Counted:
-    """Batches in the dtype of the pass, counted; an error says which batch it came with."""
+    """Iterates over batches in the dtype of the pass, counts them, and adds their index to errors."""
 
     def __init__(self, batches: Iterable[Any], dtype: torch.dtype):
         self._batches = batches

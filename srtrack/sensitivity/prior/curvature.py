@@ -1,4 +1,4 @@
-"""Exact curvature by products of vectors with the Hessian or the Gauss-Newton matrix."""
+"""Exact curvature from products of vectors with the Hessian or the Gauss-Newton matrix."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ MATRICES = ('hessian', 'gauss_newton')
 
 
 class RayleighProbe(DirectionalProbe):
-    """Eq. 5 itself: the exact Rayleigh quotient e'Ce / e'e along random directions.
+    """Eq. 5: the exact Rayleigh quotient e'Ce / e'e along random directions.
 
-    The directions are those of :class:`FiniteDifference` with the same seed; there is no step size,
-    no rounding noise and no kink to cross. C is the Hessian H, or the Gauss-Newton matrix J'L J of
-    the network's Jacobian J and the Hessian L of the loss in the network's outputs: H without the
-    curvature of the network itself, the Fisher matrix where the loss is a log-likelihood in its
-    natural parameters (Martens, "New insights and perspectives on the natural gradient method").
+    With the same seed the directions are the same as in :class:`FiniteDifference`, but without a
+    step size, rounding noise or kinks. C is the Hessian H, or the Gauss-Newton matrix J'L J of the
+    network's Jacobian J and the Hessian L of the loss in the network's outputs. The latter omits
+    the curvature of the network, and equals the Fisher matrix if the loss is a log-likelihood in
+    its natural parameters (Martens, "New insights and perspectives on the natural gradient method").
 
     - *Cost*: per batch one gradient with its graph, then per operation and direction one
       matrix-vector product (about the cost of two to four forwards); memory for the graph of a
       double backward. ``evaluations`` counts these products.
-    - *Variance*: that of :class:`DirectionalProbe`, the same as finite differences with a perfect
+    - *Variance*: as for :class:`DirectionalProbe`; the same as finite differences with a perfect
       step.
     - *Failure modes*: every operator in the model needs a double backward (fused attention has
-      none; attention runs in its plain form here). Piecewise linear losses have no curvature of
-      their own. Values of the Hessian can be negative; those of the Gauss-Newton matrix only where
-      the loss is not convex in the outputs. Gauss-Newton needs a :class:`StagedLoss` whose last
-      stage is the loss and reads no parameter.
+      none, so attention runs in its plain form). Piecewise linear losses contribute no curvature.
+      Values of the Hessian can be negative; values of the Gauss-Newton matrix only if the loss is
+      not convex in the outputs. Gauss-Newton needs a :class:`StagedLoss` whose last stage is the
+      loss and reads no parameter.
 
     Args:
         num_directions (int): Directions per batch and operation.
-        top_k (int): K, the number of leading values that are averaged.
+        top_k (int): K, the number of leading values to average.
         dtype (torch.dtype): Floating-point dtype of the pass.
         chunk_size (int): See :class:`DirectionalProbe`.
         matrix (str): C, ``'hessian'`` or ``'gauss_newton'``.
@@ -75,7 +75,7 @@ class RayleighProbe(DirectionalProbe):
 
 
 class _Hessian:
-    """v'Hv of an operation's diagonal block of the Hessian, for each v of a stack."""
+    """v'Hv with an operation's diagonal block H of the Hessian, for each v of a stack."""
 
     def __init__(self, task: Task, batch: Any, where: str):
         self._groups = task.groups
@@ -87,7 +87,7 @@ class _Hessian:
 
 
 class _GaussNewton:
-    """v'J'LJv of an operation's columns of the network's Jacobian J, for each v of a stack."""
+    """v'J'LJv with an operation's columns J of the network's Jacobian, for each v of a stack."""
 
     def __init__(self, task: Task, batch: Any, where: str):
         if not isinstance(task.loss_fn, StagedLoss):
@@ -142,16 +142,16 @@ class _GaussNewton:
 
 @contextmanager
 def differentiable_twice() -> Iterator[None]:
-    """Gradients on, and attention in the form that has a double backward."""
+    """Enable gradients, and run attention in its plain form, which has a double backward."""
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         yield
 
 
 def gradients_with_graph(task: Task, batch: Any, where: str) -> dict[str, list[Tensor]]:
-    """Gradient of the loss of a batch by operation, differentiable once more.
+    """Compute the gradient of a batch's loss by operation, differentiable once more.
 
     Raises:
-        ValueError: If the loss depends on none of the parameters.
+        ValueError: The loss depends on none of the parameters.
     """
     loss = task.loss(batch, where)
     if not loss.requires_grad:
@@ -163,11 +163,11 @@ def gradients_with_graph(task: Task, batch: Any, where: str) -> dict[str, list[T
 def hessian_vector_product(
     gradient: Sequence[Tensor], params: Sequence[Tensor], vector: Sequence[Tensor]
 ) -> list[Tensor]:
-    """H v of the diagonal block of some parameters, from their gradient with its graph.
+    """Compute H v with the Hessian block of some parameters, from their gradient with its graph.
 
     Args:
-        gradient (Sequence[Tensor]): Gradient, as :func:`gradients_with_graph` gives it.
-        params (Sequence[Tensor]): The parameters that it belongs to.
+        gradient (Sequence[Tensor]): Gradient from :func:`gradients_with_graph`.
+        params (Sequence[Tensor]): The parameters of the gradient.
         vector (Sequence[Tensor]): v, of the parameters' shapes.
 
     Returns:
@@ -180,11 +180,11 @@ def hessian_vector_product(
 def _pull_back(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], vectors: Sequence[Tensor]
 ) -> list[Tensor]:
-    """J'v of the outputs' Jacobian by the inputs, for each v of a stack.
+    """Compute J'v with the Jacobian J of the outputs in the inputs, for each v of a stack.
 
     Args:
-        outputs (Sequence[Tensor]): Tensors with a graph, which stays.
-        inputs (Sequence[Tensor]): What to differentiate by.
+        outputs (Sequence[Tensor]): Tensors with a graph, which is kept.
+        inputs (Sequence[Tensor]): Tensors to differentiate by.
         vectors (Sequence[Tensor]): (chunk, *shape) for each output.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What estimators that probe random directions share."""
+"""The base of estimators that probe random directions."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .base import Curvatures, PriorEstimator, Task
 
 
 class DirectionalProbe(PriorEstimator):
-    """Curvatures along random Gaussian directions, of which the K largest are kept (Algorithm 1).
+    """Keeps the K largest curvatures along random Gaussian directions (Algorithm 1).
 
     The largest are taken over all batches and directions. A random direction in n dimensions has a
     Rayleigh quotient of about tr(H) / n with a relative standard deviation of about
-    sqrt(2 sum lambda^2) / sum lambda: it tells how curved an operation is *on average* and does not
-    find its largest eigenvalue unless n is small.
+    sqrt(2 sum lambda^2) / sum lambda. It measures the *average* curvature of an operation and does
+    not find its largest eigenvalue unless n is small.
 
     Args:
         num_directions (int): Directions per batch and operation.
-        top_k (int): K, the number of leading values that are averaged.
+        top_k (int): K, the number of leading values to average.
         dtype (torch.dtype): Floating-point dtype of the pass.
-        chunk_size (int): Directions treated at once, by ``torch.vmap``: that many times the memory
-            for activations, fewer and larger kernels on a GPU, nothing gained on a CPU. The model
-            must consist of operators that ``torch.vmap`` knows.
+        chunk_size (int): Number of directions to process at once with ``torch.vmap``. Activations
+            need that many times the memory; a GPU runs fewer and larger kernels, a CPU gains
+            nothing. ``torch.vmap`` must support all operators of the model.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DirectionalProbe(PriorEstimator):
 
     @abstractmethod
     def _quotients(self, task: Task, index: int, batch: Any) -> Iterator[tuple[str, list[float]]]:
-        """For each operation its Rayleigh quotients along this batch's directions."""
+        """Yield each operation and its Rayleigh quotients along this batch's directions."""
 
     def _measure(self, task: Task, batches: Iterable[Any], tick: Callable[[], None]) -> Curvatures:
         leading = {operation: [] for operation in task.groups}
@@ -64,10 +64,10 @@ class DirectionalProbe(PriorEstimator):
         return sorted(values, reverse=True)[: self.top_k]
 
     def directions(self, task: Task, index: int, operation: str) -> Iterator[list[Tensor]]:
-        """Standard normal directions, one tensor per parameter of the operation.
+        """Draw standard normal directions, one tensor per parameter of the operation.
 
-        They depend on seed, batch and operation alone: not on the device, the other operations or
-        how the work is shared out.
+        They depend only on seed, batch and operation, not on the device, on other operations or on
+        the number of processes.
         """
         key = hashlib.sha256(f'{task.seed}/{index}/{operation}'.encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(key[:8], 'big', signed=True))
@@ -78,18 +78,18 @@ class DirectionalProbe(PriorEstimator):
             ]
 
     def chunks(self, task: Task, index: int, operation: str) -> Iterator[list[Tensor]]:
-        """The same directions, up to ``chunk_size`` of them stacked: (chunk, *shape) tensors."""
+        """Stack the same directions, up to ``chunk_size`` at once, as (chunk, *shape) tensors."""
         directions = self.directions(task, index, operation)
         while chunk := list(itertools.islice(directions, self.chunk_size)):
             yield [torch.stack(parts) for parts in zip(*chunk)]
 
 
 def inner(left: Iterable[Tensor], right: Iterable[Tensor]) -> float:
-    """Inner product of two vectors that are given as lists of tensors."""
+    """Inner product of two vectors, each a list of tensors."""
     return sum(float(torch.dot(x.reshape(-1), y.reshape(-1))) for x, y in zip(left, right))
 
 
 def inner_rows(left: Iterable[Tensor], right: Iterable[Tensor]) -> list[float]:
-    """Inner products of the vectors in two stacks of them, each a list of (chunk, ...) tensors."""
+    """Inner products of the vectors in two stacks, each a list of (chunk, ...) tensors."""
     products = [(x * y).flatten(1).sum(1) for x, y in zip(left, right)]
     return torch.stack(products).sum(0).tolist()

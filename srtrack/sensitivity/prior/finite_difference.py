@@ -23,24 +23,24 @@ class FiniteDifference(DirectionalProbe):
     """Eq. 7 and Algorithm 1: second differences of the loss along random directions.
 
     (L(theta^j + e) - 2 L(theta^j) + L(theta^j - e)) / ||e||^2 for a Gaussian direction e scaled to
-    ||e|| = rho ||theta^j||, over batches, operations and directions; the K largest values of an
-    operation are averaged (Eq. 8).
+    ||e|| = rho ||theta^j||, over batches, operations and directions. The score averages the K
+    largest values of an operation (Eq. 8).
 
     - *Cost*: 2 ``num_directions`` losses per batch and operation and one loss per batch, forward
       only. With a :class:`StagedLoss` each starts from the first stage that reads the operation.
       ``evaluations`` counts losses.
-    - *Variance*: that of :class:`DirectionalProbe`; averaging few large of many values is biased
+    - *Variance*: as for :class:`DirectionalProbe`; the mean of the few largest values is biased
       upwards with the number of batches and directions.
-    - *Failure modes*: the second difference of a loss of size L is rounded to about eps L; with
-      curvature c it is worth c ||e||^2. In float32 the paper's rho = 1e-5 leaves rounding noise
-      alone, so the pass runs in float64. Large rho crosses kinks of ReLU, L1 and IoU losses. Values
-      can be negative. An operation whose parameters are all zero (a fresh bias) has no norm to
-      scale by: its radius is rho itself.
+    - *Failure modes*: the second difference of a loss of size L has a rounding error of about
+      eps L; with curvature c its value is c ||e||^2. In float32 the paper's rho = 1e-5 leaves only
+      rounding noise, so the pass runs in float64. Large rho crosses kinks of ReLU, L1 and IoU
+      losses. Values can be negative. An operation whose parameters are all zero (a new bias) has
+      radius rho.
 
     Args:
         rho (float): Radius of the perturbation relative to the operation's norm.
         num_directions (int): Directions per batch and operation; 1 in Algorithm 1.
-        top_k (int): K, the number of leading values that are averaged.
+        top_k (int): K, the number of leading values to average.
         dtype (torch.dtype): Floating-point dtype of the pass.
         chunk_size (int): See :class:`DirectionalProbe`.
     """
@@ -83,14 +83,14 @@ class FiniteDifference(DirectionalProbe):
 
 
 def _scaled(stack: Sequence[Tensor], norm: float) -> list[Tensor]:
-    """The vectors of a stack, a list of (chunk, ...) tensors, scaled to a norm."""
+    """Scale the vectors of a stack, a list of (chunk, ...) tensors, to a norm."""
     lengths = stack[0].new_tensor(inner_rows(stack, stack)).sqrt()
     return [part * (norm / lengths).view(-1, *[1] * (part.ndim - 1)) for part in stack]
 
 
 @contextmanager
 def _replaced(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
-    """Parameters with other values inside, the same bits as before outside."""
+    """Replace the values of parameters inside the context; restore them bit for bit after it."""
     before = [param.clone() for param in params]
     for param, value in zip(params, values):
         param.copy_(value)
@@ -102,7 +102,7 @@ def _replaced(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[No
 
 
 class _Forward:
-    """The loss of one batch, re-run from the first stage that reads what was changed."""
+    """The loss of one batch, re-run from the first stage that reads a changed parameter."""
 
     def __init__(self, task: Task, batch: Any, where: str):
         self._task = task
@@ -118,7 +118,7 @@ class _Forward:
         self.unperturbed = self._value(self._states.pop(), where)
 
     def losses(self, params: Sequence[Tensor], values: Sequence[Tensor], where: str) -> list[float]:
-        """Loss with each of several values, stacked along a first dimension, of some parameters."""
+        """Losses for several values of some parameters, stacked along the first dimension."""
         # A parameter that no stage was seen to read might be read out of sight: run everything.
         first = min(self._first_reader.get(id(param), 0) for param in params)
         if len(values[0]) == 1:  # in place, without vmap, which not every operator knows
@@ -162,7 +162,7 @@ class _Forward:
 
 
 class _Chain(nn.Module):
-    """A function of a model as a module around it, for ``torch.func.functional_call``."""
+    """A module around a model and a function of it, for ``torch.func.functional_call``."""
 
     def __init__(self, model: nn.Module, function: Callable[[int], Any]):
         super().__init__()
@@ -171,7 +171,7 @@ class _Chain(nn.Module):
 
 
 class _Reads(TorchDispatchMode):
-    """Notes which of some parameters the operators inside are called with."""
+    """Records which of the given parameters operators read inside the context."""
 
     def __init__(self, params: Iterable[Tensor]):
         super().__init__()

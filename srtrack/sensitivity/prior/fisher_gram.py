@@ -17,25 +17,24 @@ from .base import Curvatures, PriorEstimator, Task
 class FisherGram(PriorEstimator):
     """Leading eigenvalues of each operation's empirical Fisher matrix, for all operations at once.
 
-    The empirical Fisher of B samples with gradients g_i is F = 1/B sum g_i g_i'. Its eigenvalues
-    are, zeros aside, those of the B x B Gram matrix G_ik = g_i'g_k / B, which needs the gradients
-    and no matrix of the parameters' size. They are averaged over batches, one by one in their
-    order.
+    The empirical Fisher of B samples with gradients g_i is F = 1/B sum g_i g_i'. Its nonzero
+    eigenvalues equal those of the B x B Gram matrix G_ik = g_i'g_k / B, so no matrix of the
+    parameters' size is needed. The sorted eigenvalues are averaged over batches one by one.
 
     - *Cost*: B forward and backward passes of one sample per batch, for all operations together;
       memory for B gradients of the operations. ``evaluations`` counts backward passes.
-    - *Variance*: sampling of the source data alone, see ``spread``; no directions are drawn.
-    - *Failure modes*: F is the curvature only near a minimum of a likelihood; where the loss is no
-      likelihood or the model does not fit the source it measures gradient noise. Its rank is at
-      most B: with B < K the missing eigenvalues are zeros, and a warning says so; the smallest of
-      B are noise, so take B of at least 2 K. The model must treat the samples of a batch on their
-      own, as in eval mode.
+    - *Variance*: only from sampling the source data, see ``spread``; no directions are drawn.
+    - *Failure modes*: F is the curvature only near a minimum of a likelihood. For other losses, or
+      if the model does not fit the source, it measures gradient noise. Its rank is at most B: with
+      B < K the missing eigenvalues are zeros, and the pass warns. The smallest of B eigenvalues are
+      noise, so use B of at least 2 K. The model must treat the samples of a batch independently, as
+      in eval mode.
 
     Args:
-        top_k (int): K, the number of leading eigenvalues that are averaged; an operation of n < K
-            parameters has n.
-        dtype (torch.dtype): Floating-point dtype of the pass. There is no difference of close
-            numbers here, so float32 does.
+        top_k (int): K, the number of leading eigenvalues to average; n if an operation has n < K
+            parameters.
+        dtype (torch.dtype): Floating-point dtype of the pass. No close numbers are subtracted, so
+            float32 suffices.
     """
 
     def __init__(self, top_k: int = 10, dtype: torch.dtype = torch.float32):
@@ -72,7 +71,7 @@ class FisherGram(PriorEstimator):
 
     @staticmethod
     def _gradients(task: Task, index: int, samples: Sequence) -> dict[str, Tensor]:
-        """Per-sample gradients of each operation, (B, n)."""
+        """Compute the per-sample gradients (B, n) of each operation."""
         rows = {
             operation: torch.empty(
                 len(samples),

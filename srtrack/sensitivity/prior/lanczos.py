@@ -18,24 +18,26 @@ from .curvature import differentiable_twice, gradients_with_graph, hessian_vecto
 class Lanczos(PriorEstimator):
     """The K largest (algebraic) eigenvalues of each diagonal block of the Hessian.
 
-    The Hessian is that of the loss averaged over all batches, applied by Hessian-vector products
-    and decomposed by ARPACK. What Eq. 7 looks for, this finds.
+    ARPACK decomposes the Hessian of the loss averaged over all batches, using Hessian-vector
+    products. It finds the eigenvalues that Eq. 7 approximates.
 
-    - *Cost*: some 20 to 100 Hessian-vector products per operation and batch, and 2 K + 1 vectors of
-      an operation's size. All batches are held, and with them the graphs of their gradients unless
-      ``recompute``. Meant for few batches. ``evaluations`` counts Hessian-vector products.
-    - *Variance*: none but that of the batches; ``spread`` is the standard deviation of
-      v'Hv over batches, averaged over the leading eigenvectors v.
+    - *Cost*: about 20 to 100 Hessian-vector products per operation and batch, and memory for
+      2 K + 1 vectors of an operation's size. All batches are kept, and also the graphs of their
+      gradients unless ``recompute``, so use few batches. ``evaluations`` counts Hessian-vector
+      products.
+    - *Variance*: only from the batches; ``spread`` is the standard deviation of v'Hv over batches,
+      averaged over the leading eigenvectors v.
     - *Failure modes*: every operator needs a double backward (attention runs in its plain form).
-      Flat operations with clustered eigenvalues converge slowly; then an error names the operation.
+      Flat operations with clustered eigenvalues converge slowly; without convergence an error names
+      the operation.
 
     Args:
-        top_k (int): K, the number of leading eigenvalues that are averaged; an operation of n < K
-            parameters has n.
+        top_k (int): K, the number of leading eigenvalues to average; n if an operation has n < K
+            parameters.
         tolerance (float): Relative accuracy of the eigenvalues.
         max_iterations (int, optional): Restarts of ARPACK. Default: ten times the operation's size.
-        recompute (bool): Compute gradients anew for each product, which takes about three times as
-            long, instead of holding the graphs of all batches.
+        recompute (bool): Recompute gradients for each product, which takes about three times as
+            long, instead of keeping the graphs of all batches.
         dtype (torch.dtype): Floating-point dtype of the pass.
     """
 
@@ -115,12 +117,12 @@ class _Hessian:
         return sum(param.numel() for param in self._task.groups[operation])
 
     def product(self, operation: str, vector: np.ndarray) -> np.ndarray:
-        """H v of one operation's block, averaged over the batches."""
+        """Compute H v of one operation's block, averaged over the batches."""
         products = [self._of_batch(i, operation, vector) for i in range(len(self._batches))]
         return np.mean(products, axis=0)
 
     def quotients(self, operation: str, vectors: np.ndarray) -> list[list[float]]:
-        """By batch v'Hv of each unit vector, a column of ``vectors``."""
+        """Compute v'Hv by batch for each unit vector v, a column of ``vectors``."""
         return [
             [float(v @ self._of_batch(i, operation, v)) for v in vectors.T]
             for i in range(len(self._batches))

@@ -1,4 +1,4 @@
-"""What an estimator of prior sensitivity hands back."""
+"""The result of an estimator of prior sensitivity."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PriorResult:
     Attributes:
         scores (dict[str, float]): Prior sensitivity s_j^p of Eq. 8 by operation.
         spread (dict[str, float]): Standard deviation of the score over batches; 0 for one batch.
-        evaluations (int): What the estimator paid: losses, Hessian-vector products or backward
-            passes (its class says which).
+        evaluations (int): Number of losses, Hessian-vector products or backward passes; see the
+            estimator.
         eigenvalues (dict[str, list[float]]): The values averaged into the score, largest first.
         settings (dict[str, object]): Estimator, its arguments, seed and number of batches.
-        versions (dict[str, str]): Of Python and of the libraries that the numbers depend on.
+        versions (dict[str, str]): Versions of Python and of the libraries behind the numbers.
     """
 
     scores: dict[str, float]
@@ -41,15 +41,15 @@ class PriorResult:
         return rank_operations(self.scores)
 
     def to_dict(self) -> dict[str, object]:
-        """All of it in types that JSON knows."""
+        """Convert the result to JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> PriorResult:
-        """The inverse of :meth:`to_dict`; further keys are ignored.
+        """Inverse of :meth:`to_dict`; ignores further keys.
 
         Raises:
-            ValueError: If a key is missing.
+            ValueError: A key is missing.
         """
         names = [each.name for each in fields(cls)]
         missing = [name for name in names if name not in data]
@@ -59,13 +59,13 @@ class PriorResult:
 
     @classmethod
     def merge(cls, results: Sequence[PriorResult]) -> PriorResult:
-        """Join results of the same estimation on disjoint operations.
+        """Merge results of the same estimation on disjoint operations.
 
-        Estimators treat each operation on its own and draw its directions from its name, so a run
-        that is sharded over processes by operation and merged equals the unsharded one.
+        Estimators treat operations independently and seed directions by name, so merging the
+        results of several processes gives the result of a single one.
 
         Raises:
-            ValueError: If the settings differ or an operation occurs twice.
+            ValueError: The settings differ, or an operation occurs twice.
         """
         first = results[0]
         if any(other.settings != first.settings for other in results):
@@ -99,13 +99,13 @@ def library_versions() -> dict[str, str]:
 
 
 def fingerprint(named_tensors: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes of tensors, in the order of their names.
+    """Compute the SHA-256 of names, dtypes, shapes and bytes of tensors, in the order of names.
 
     Args:
         named_tensors (Mapping | Iterable): A state dict, or pairs as from ``named_parameters()``.
 
     Returns:
-        str: 64 hexadecimal digits; the same wherever the tensors are.
+        str: 64 hexadecimal digits, the same on every device.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(dict(named_tensors).items()):
