@@ -43,12 +43,12 @@ class PictureFolder:
             names = [each.name for each in entries if is_picture(each.name) and not each.is_dir()]
         self.files = sorted(names, key=natural_key)
         if not self.files:
-            raise StreamError(f'{path} holds no pictures ({", ".join(PICTURE_SUFFIXES)})')
+            raise StreamError(f'{path} holds no images ({", ".join(PICTURE_SUFFIXES)})')
         self.num_frames = len(self.files)
 
     @property
     def remark(self) -> str | None:
-        """That viewers turn the first picture, which is read as it is stored; None where not."""
+        """Note if viewers rotate the first image, which is read as stored; else None."""
         file = Path(self.path, self.files[0])
         try:
             turned = orientation(file.read_bytes())
@@ -57,8 +57,8 @@ class PictureFolder:
         if turned == 1:
             return None
         return (
-            f'{file} has the EXIF orientation {turned}: viewers turn it, here it is read as it is '
-            'stored, and boxes are in the pixels of that'
+            f'{file} has the EXIF orientation {turned}: viewers rotate it, but it is read as stored, '
+            'and boxes are in its stored pixels'
         )
 
     def read(self, index: int) -> np.ndarray | None:
@@ -106,7 +106,7 @@ class Video:
         self._next = self._grab() if self._capture.isOpened() else None
         if self._next is None:
             self._capture.release()
-            raise StreamError(f'{path} is neither a folder of pictures nor a video')
+            raise StreamError(f'{path} is neither a folder of images nor a video')
         self._ended = False
 
     def read(self, index: int) -> np.ndarray | None:

@@ -85,7 +85,7 @@ class Window:
             WindowError: The user quit, or the camera ended.
         """
         for frame in frames:
-            label = 'space: draw the box in this picture   q: quit'
+            label = 'space: draw the box in this image   q: quit'
             wish = self.show(frame_view(pictures_of(frame), {}, label=label))
             if wish == 'choose':
                 return frame

@@ -136,8 +136,8 @@ def test_what_is_no_stream_is_named(tmp_path):
     (tmp_path / 'broken/1.jpg').write_bytes(b'\xff\xd8 cut off')
     for name, message in (
         ('nowhere', 'no folder or video'),
-        ('empty', 'holds no pictures'),
-        ('text.mp4', 'neither a folder of pictures nor a video'),
+        ('empty', 'holds no images'),
+        ('text.mp4', 'neither a folder of images nor a video'),
     ):
         with pytest.raises(StreamError, match=message):
             open_stream(tmp_path / name)
