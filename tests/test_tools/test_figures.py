@@ -127,7 +127,7 @@ def test_transfer_sensitivity(call, work):
     sparsest = min(result['operations'], key=result['operations'].get)
     assert summary['sparsest'][0] == sparsest
     assert (work / 'fig5/transfer_map.png').stat().st_size > 5000
-    with pytest.raises(ValueError, match='found in no trainable weight matrix'):
+    with pytest.raises(ValueError, match='matches no trainable weight matrix'):
         call('transfer_sensitivity', 'config.py', *arguments, '--parameters', 'head')
 
 
