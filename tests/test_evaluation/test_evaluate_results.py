@@ -200,7 +200,7 @@ def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
         (['--results', 'a={near}', '--attributes', '{list}'], 'no JSON'),
         (['--results', 'a={near}', '--sequences', '{list}'], 'no ground truth for q'),
         (['--results', ' ={near}'], 'NAME=DIR'),
-        (['--results', 'a={near}', '--frames', 'x'], 'give --html FILE'),
+        (['--results', 'a={near}', '--frames', 'x'], 'add --html FILE'),
         (
             ['--results', 'a={near}', '--html', 'x', '--dataset', 'X'],
             '--frames ROOT, which is missing',
