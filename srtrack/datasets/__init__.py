@@ -23,7 +23,7 @@ from .pair import PairDataset
 from .samplers import LockstepBatchSampler, PairSampler, SequenceSampler
 from .sequence import MODALITIES, FrameError, Sequence, Window
 from .sequence_dataset import SequenceDataset
-from .splits import Split, find_split
+from .splits import NoSplitError, Split, find_split
 from .synthetic import SyntheticDataset, SyntheticSequence
 from .transforms import (
     BrightnessJitter,
@@ -63,6 +63,7 @@ __all__ = [
     'LoadFrame',
     'LockstepBatchSampler',
     'MultiModalFolder',
+    'NoSplitError',
     'PackFrame',
     'PackPair',
     'PairDataset',

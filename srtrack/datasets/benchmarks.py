@@ -132,7 +132,8 @@ class VisEvent(SequenceDataset):
     """VisEvent, 500 + 320 RGB-E sequences (Wang et al., IEEE Trans. Cybernetics 2023).
 
     In absent_label.txt of the data set 1 means present, in the annotations of its evaluation toolkit
-    1 means absent. Some sequences begin absent: the tracker starts at the first frame with a box.
+    1 means absent. Some sequences begin absent. Their frames before the target appears are left out
+    (``start='visible'``), as its evaluation toolkit's annotations and published results leave them out.
     """
 
     name = 'VisEvent'
@@ -141,15 +142,16 @@ class VisEvent(SequenceDataset):
         aux='event_imgs',
         aux_kind='event',
         presence=dict(file='absent_label.txt', present=1),
+        start='visible',
         length_policy='shortest',
     )
     splits = dict(
         train=Split(
-            ('train', 'train_subset', 'training_subset'),
+            ('train', 'train_subset', 'training_subset', 'trainingset'),
             ('trainlist.txt', 'train_list.txt', 'VisEvent_train_subset_ALL.txt'),
         ),
         test=Split(
-            ('test', 'test_subset', 'testing_subset'),
+            ('test', 'test_subset', 'testing_subset', 'testingset'),
             ('testlist.txt', 'test_list.txt', 'VisEvent_testing_subset.txt'),
         ),
     )

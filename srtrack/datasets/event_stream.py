@@ -146,7 +146,7 @@ class EventStream:
         return max(0, len(times) - self._first_frame(sequence))
 
     def read(self, sequence: FolderSequence, index: int) -> np.ndarray:
-        """The picture of a frame.
+        """The picture of a frame, which is counted from the first one on the disk.
 
         Returns:
             (H, W, 3) uint8, RGB.
@@ -158,9 +158,10 @@ class EventStream:
         """
         slices = self._open(sequence)
         if index >= len(slices):
+            count = sequence.start + len(sequence)
             raise ValueError(
                 f'it holds the times of {len(slices)} frames from first_frame='
-                f'{self._first_frame(sequence)} on, the sequence has {len(sequence)} frames'
+                f'{self._first_frame(sequence)} on, the sequence has {count} frames'
             )
         part = slices[index]
         last = int(slices.events.t[-1])
@@ -234,9 +235,9 @@ class EventStream:
     def _slice(self, recording: Recording, sequence: FolderSequence) -> Slices:
         events, first = recording.events, self._first_frame(sequence)
         if self.equal_count:
-            return slice_evenly(events, len(sequence))
+            return slice_evenly(events, sequence.start + len(sequence))
         if self.fps is not None:
-            return slice_by_rate(events, self.fps, first + len(sequence))[first:]
+            return slice_by_rate(events, self.fps, first + sequence.start + len(sequence))[first:]
         if self.timestamps is not None:
             times = self._read_times(sequence)
         elif len(recording.frame_times):

@@ -54,10 +54,21 @@ class FolderSequence(Sequence):
         """(T, 4) float64, x, y, w, h in pixels; NaN rows where the file has none."""
         return self._index.boxes
 
-    @property
+    @cached_property
     def present(self) -> np.ndarray:
         """(T,) bool, whether the target is visible and has a box with area."""
-        return self._index.present
+        index = self._index
+        return usable(index.boxes) if index.flags is None else usable(index.boxes) & index.flags
+
+    @property
+    def flags(self) -> np.ndarray | None:
+        """(T,) bool, whether the target is visible, as the files say; None where there are none."""
+        return self._index.flags
+
+    @property
+    def start(self) -> int:
+        """Frames on disk before the first one of the sequence."""
+        return self._index.start
 
     @property
     def aux_boxes(self) -> np.ndarray | None:
@@ -101,6 +112,11 @@ class FolderSequence(Sequence):
         return {modality: self.path(self.layout.folder(modality)) for modality in self.modalities}
 
     @property
+    def boxes_path(self) -> str:
+        """The file of the boxes."""
+        return self.path(self._first_file(self.layout.box_files))
+
+    @property
     def aux_path(self) -> str:
         """The folder, or the recording, of the auxiliary frames."""
         return self.path(self.layout.aux)
@@ -110,6 +126,7 @@ class FolderSequence(Sequence):
         path = self.frame_path(modality, index)
         try:
             if modality in self.layout.recordings:
+                index += self.start
                 return decode(self.layout.recordings[modality].read(self, index))
             return decode(fileio.get(path, self.layout.backend_args))
         except (OSError, ValueError) as error:
@@ -167,15 +184,21 @@ class FolderSequence(Sequence):
             {**streams, **self._recorded_frames()}, {**boxes, **flags}
         )
         boxes = {file: self._spread(rows, length) for file, rows in boxes.items()}
-        present = usable(boxes[boxes_file])
-        for rows in flags.values():
-            present &= self._spread(rows, length)
+        visible = None
+        if flags:
+            visible = np.all([self._spread(rows, length) for rows in flags.values()], axis=0)
+        start = 0
+        if layout.start == 'visible':
+            present = usable(boxes[boxes_file]) & (True if visible is None else visible)
+            start = int(np.argmax(present))  # 0 where the target never appears
+        frames = slice(start, length)
         return SequenceIndex(
-            streams={modality: names[:length] for modality, names in streams.items()},
-            boxes=boxes[boxes_file],
-            present=present,
-            aux_boxes=boxes.get(layout.aux_boxes),
+            streams={modality: names[frames] for modality, names in streams.items()},
+            boxes=boxes[boxes_file][frames],
+            flags=None if visible is None else visible[frames],
+            aux_boxes=boxes[layout.aux_boxes][frames] if layout.aux_boxes else None,
             note=note,
+            start=start,
         )
 
     def _recorded_frames(self) -> dict[str, range]:

@@ -30,7 +30,7 @@ ENVIRONMENT = 'SRTRACK_INDEX_CACHE'
 MIN_SECONDS = 1.0
 #: A file may change once more without its time changing as long as its time is this close to now.
 _SETTLING_NS = 2_000_000_000
-_FORMAT = 1
+_FORMAT = 2
 
 
 class SequenceIndex(NamedTuple):
@@ -39,16 +39,18 @@ class SequenceIndex(NamedTuple):
     Attributes:
         streams: Modality -> (T,) names of files as bytes.
         boxes: (T, 4) float64, x, y, w, h in pixels.
-        present: (T,) bool.
+        flags: (T,) bool, whether the target is visible, as flagged; None where nobody has.
         aux_boxes: (T, 4) float64, or None.
         note: What is odd about the sequence, or None.
+        start: Frames on disk before the first one that counts.
     """
 
     streams: dict[str, np.ndarray]
     boxes: np.ndarray
-    present: np.ndarray
+    flags: np.ndarray | None = None
     aux_boxes: np.ndarray | None = None
     note: str | None = None
+    start: int = 0
 
 
 class IndexCache:
@@ -177,11 +179,10 @@ def _pack(stored: dict) -> dict[str, np.ndarray]:
     contents, columns = [], {}
     for key, (stamps, index) in stored.items():
         parts = {f'names_{modality}': names for modality, names in index.streams.items()}
-        parts.update(boxes=index.boxes, present=index.present)
-        if index.aux_boxes is not None:
-            parts['aux_boxes'] = index.aux_boxes
+        tables = dict(boxes=index.boxes, flags=index.flags, aux_boxes=index.aux_boxes)
+        parts.update({name: table for name, table in tables.items() if table is not None})
         widths = {name: names.dtype.itemsize for name, names in parts.items()}
-        contents.append([key, stamps, index.note, len(index.boxes), widths])
+        contents.append([key, stamps, index.note, index.start, len(index.boxes), widths])
         for name, part in parts.items():
             part = np.ascontiguousarray(part)
             columns.setdefault(name, []).append(
@@ -197,7 +198,7 @@ def _unpack(arrays) -> dict:
     contents = json.loads(columns.pop('contents').tobytes())
     offsets = dict.fromkeys(columns, 0)
     stored = {}
-    for key, stamps, note, length, widths in contents:
+    for key, stamps, note, start, length, widths in contents:
         parts = {}
         for name, width in widths.items():
             count = length * width if name.startswith('names_') else length
@@ -210,7 +211,7 @@ def _unpack(arrays) -> dict:
             name[len('names_') :]: part for name, part in parts.items() if name.startswith('names_')
         }
         index = SequenceIndex(
-            streams, parts['boxes'], parts['present'], parts.get('aux_boxes'), note
+            streams, parts['boxes'], parts.get('flags'), parts.get('aux_boxes'), note, start
         )
         stored[key] = (stamps, index)
     return stored

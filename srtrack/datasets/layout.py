@@ -14,6 +14,7 @@ from srtrack.registry import TRANSFORMS
 from .sequence import MODALITIES
 from .transforms.decode import DecodePicture
 
+STARTS = ('first', 'visible')
 LENGTH_POLICIES = ('strict', 'shortest', 'pad')
 
 
@@ -33,6 +34,8 @@ class Layout:
         aux_boxes: File of the auxiliary modality's own boxes, where a protocol scores both.
         presence: ``dict(file=..., present=1)``, a file of flags and the value that means visible,
             or a list of them that all have to say so. Default: a target with a box is visible.
+        start: First frame of the sequence: ``'first'``, the first one on the disk, or ``'visible'``,
+            the first one in which the target is visible.
         annotation_stride: Boxes and flags are those of every n-th frame; the others have none.
         modalities: Streams to read.
         aux_kind: What the auxiliary frames show, for models that treat ``'thermal'``, ``'depth'``
@@ -61,6 +64,7 @@ class Layout:
     box_format: str = 'xywh'
     aux_boxes: str | None = None
     presence: Mapping | list[Mapping] | None = None
+    start: str = 'first'
     annotation_stride: int = 1
     modalities: tuple[str, ...] = MODALITIES
     aux_kind: str | None = None
@@ -73,6 +77,7 @@ class Layout:
 
     def __post_init__(self):
         _check_choice('box_format', self.box_format, BOX_FORMATS)
+        _check_choice('start', self.start, STARTS)
         _check_choice('length_policy', self.length_policy, LENGTH_POLICIES)
         if not self.modalities:
             raise ValueError(f'modalities is empty; choose from {MODALITIES}')

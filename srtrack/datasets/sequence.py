@@ -30,6 +30,8 @@ class Sequence(ABC):
         boxes (ndarray): (T, 4) float64, x, y, w, h in pixels, as annotated; NaN rows where there is
             none. Where the target is absent a box may also have no area.
         present (ndarray): (T,) bool, whether the target is visible and has a box with area.
+        flags (ndarray): (T,) bool, whether the target is visible, as annotated and whatever its box;
+            None where no file says so.
         modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
         aux_kind (str | None): What the auxiliary pictures show: ``'thermal'``, ``'depth'``,
             ``'event'`` or another name; None where nobody has said so.
@@ -38,6 +40,7 @@ class Sequence(ABC):
     name: str
     boxes: np.ndarray
     present: np.ndarray
+    flags: np.ndarray | None = None
     modalities: tuple[str, ...] = MODALITIES
     aux_kind: str | None = None
 

@@ -17,7 +17,7 @@ from .index_cache import IndexCache
 from .layout import Layout
 from .paths import base_name, join, natural_key
 from .sequence import FrameError
-from .splits import Split, find_split
+from .splits import NoSplitError, Split, find_split
 
 
 @DATASETS.register_module()
@@ -148,12 +148,12 @@ class SequenceDataset:
     def _find_split(self, split: str, places: Split, optional: bool) -> tuple[str, str | None]:
         try:
             return find_split(self.data_root, split, places, self.layout.backend_args)
-        except FileNotFoundError as error:
+        except NoSplitError as error:
             if optional:
                 return self.data_root, None
             known = split in self.splits or not self.splits
             own = '' if known else f' (or {", ".join(self.splits)})'
-            raise FileNotFoundError(
+            raise NoSplitError(
                 f'{self.name}: {error}; name another split{own}, or the folder of the sequences '
                 'as data_root without split'
             ) from None

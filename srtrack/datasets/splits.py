@@ -9,6 +9,10 @@ from typing import NamedTuple
 from mmengine import fileio
 
 
+class NoSplitError(FileNotFoundError):
+    """A data set has no such split."""
+
+
 class Split(NamedTuple):
     """How users have a split on disk, the usual first.
 
@@ -39,7 +43,7 @@ def find_split(
         backend_args: Arguments of MMEngine's file backend.
 
     Raises:
-        FileNotFoundError: There is neither; the message tells what was looked for.
+        NoSplitError: There is neither; the message tells what was looked for.
     """
 
     def first(folder: str, names, exists) -> str | None:
@@ -60,4 +64,4 @@ def find_split(
         for kind, names in (('folder', split.folders), ('list', split.lists))
         if names
     ]
-    raise FileNotFoundError(f'no split {name!r} in {root}: there is no {", no ".join(looked_for)}')
+    raise NoSplitError(f'no split {name!r} in {root}: there is no {", no ".join(looked_for)}')

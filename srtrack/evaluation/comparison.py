@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from srtrack.evaluation.benchmarks import read_annotation, read_result
+from srtrack.evaluation.benchmarks import read_result
 from srtrack.evaluation.functional import Annotation, Evaluation, Track
 from srtrack.evaluation.functional.boxes import overlap
 from srtrack.evaluation.functional.multistart import run_frames
+from srtrack.evaluation.ground_truth import GroundTruth
 
 #: Measures by which sequences are ranked and attributes compared: the first that there is.
 _RANKING = ('SR', 'MSR', 'F', 'EAO', 'R')
@@ -107,7 +108,7 @@ class Comparison:
 
 def compare_trackers(
     protocol: str,
-    ground_truth: str | os.PathLike,
+    truth: GroundTruth,
     results: Mapping[str, str | os.PathLike],
     sequence: str,
     box_format: str = 'xywh',
@@ -115,7 +116,7 @@ def compare_trackers(
     """Read one sequence again, frame by frame.
 
     Args:
-        protocol, ground_truth, box_format: As for
+        protocol, truth, box_format: As for
             :func:`~srtrack.evaluation.evaluate.evaluate_trackers`.
         results: Tracker -> folder that holds its result files itself.
         sequence: Name of the sequence.
@@ -125,8 +126,7 @@ def compare_trackers(
     Raises:
         ResultFileError: A file is missing, malformed or too short.
     """
-    annotation = read_annotation(protocol, ground_truth, sequence)
-    truth = _visible(annotation.boxes, annotation)
+    annotation = truth.annotation(sequence)
     boxes, overlaps = {}, {}
     for tracker, folder in results.items():
         track = read_result(protocol, folder, sequence, annotation, box_format)
@@ -135,7 +135,7 @@ def compare_trackers(
         else:
             boxes[tracker] = _longest_run(track, annotation)
         overlaps[tracker] = _overlap(boxes[tracker], annotation)
-    return Comparison(sequence, truth, boxes, overlaps)
+    return Comparison(sequence, _visible(annotation.boxes, annotation), boxes, overlaps)
 
 
 def _visible(boxes: np.ndarray, annotation: Annotation) -> np.ndarray:

@@ -10,15 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from srtrack.boxes import TableError
-from srtrack.evaluation.benchmarks import (
-    VOT_PROTOCOLS,
-    find_results,
-    list_sequences,
-    read_annotation,
-    read_attributes,
-    read_result,
-)
+from srtrack.evaluation.attributes import find_attributes, read_attributes
+from srtrack.evaluation.benchmarks import VOT_PROTOCOLS, find_results, read_result
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
+from srtrack.evaluation.ground_truth import GroundTruth, open_ground_truth
 from srtrack.evaluation.intervals import Interval, Intervals
 from srtrack.evaluation.results import ResultFileError
 
@@ -28,7 +23,7 @@ _NAMED = 10
 
 def evaluate_trackers(
     protocol: str,
-    ground_truth: str | os.PathLike,
+    ground_truth: GroundTruth | str | os.PathLike,
     results: Mapping[str, str | os.PathLike],
     *,
     sequences: Sequence[str] | None = None,
@@ -39,13 +34,15 @@ def evaluate_trackers(
 
     Args:
         protocol: A name in :data:`~srtrack.evaluation.functional.PROTOCOLS`.
-        ground_truth: Folder of the benchmark's annotations.
+        ground_truth: The benchmark's annotations, or their folder (see
+            :func:`~srtrack.evaluation.ground_truth.open_ground_truth`).
         results: Tracker name -> folder of its result files, or of one subfolder that holds them, as
             ``tools/test.py`` writes it.
         sequences: Names to evaluate, in the order of summation (the last bit of a mean depends on
             it); by default all that have ground truth, sorted.
         attributes: Whether to evaluate by attribute, or where the attributes are (see
-            :func:`~srtrack.evaluation.benchmarks.read_attributes`).
+            :func:`~srtrack.evaluation.attributes.read_attributes`). Where those that lie beside the
+            ground truth cannot be read, a note says so and there are none.
         box_format: Meaning of the numbers in the result files, ``'xywh'``, ``'xyxy'`` or
             ``'polygon'``; the VOT protocols know ``'xywh'`` alone.
 
@@ -60,27 +57,48 @@ def evaluate_trackers(
     """
     if protocol in VOT_PROTOCOLS and box_format != 'xywh':
         raise ValueError(f"box_format {box_format}: {protocol} reads the toolkit's files, x,y,w,h")
-    names = list_sequences(protocol, ground_truth)
+    truth = ground_truth
+    if not isinstance(truth, GroundTruth):
+        truth = open_ground_truth(protocol, truth)
+    names = truth.names
     if sequences is not None:
+        left_out = sorted(PROTOCOLS[protocol].not_evaluated.intersection(sequences))
+        if left_out:
+            raise ResultFileError(f"{protocol}'s toolkit does not evaluate {', '.join(left_out)}")
         unknown = sorted(set(sequences).difference(names))
         if unknown:
-            raise ResultFileError(f'{ground_truth}: no ground truth for {", ".join(unknown)}')
+            raise ResultFileError(f'{truth.folder}: no ground truth for {", ".join(unknown)}')
         names = list(dict.fromkeys(sequences))
-    annotations = {name: read_annotation(protocol, ground_truth, name) for name in names}
-    table = None
-    if attributes:
-        source = None if attributes is True else attributes
-        table = read_attributes(protocol, ground_truth, names, source)
+    annotations = {name: truth.annotation(name) for name in names}
+    table, problem = None, None
+    if attributes is True:
+        table, problem = _attributes_beside(protocol, truth.folder, names)
+    elif attributes:
+        table = read_attributes(protocol, attributes, names)
     evaluations = {}
     for tracker, folder in results.items():
         tracks = _read_results(protocol, tracker, folder, annotations, box_format)
         evaluation = PROTOCOLS[protocol].evaluate(annotations, tracks, table)
         # The VOT toolkit's files have rows without a box by design.
         notes = [] if protocol in VOT_PROTOCOLS else _oddities(tracker, annotations, tracks)
-        if attributes and not evaluation.attributes:
+        notes = [*truth.notes, *notes]
+        if problem is not None:
+            notes.append(problem)
+        elif attributes and not evaluation.attributes:
             notes.append(f'no attribute has enough of the {len(names)} sequences')
         evaluations[tracker] = replace(evaluation, notes=(*evaluation.notes, *notes))
     return evaluations
+
+
+def _attributes_beside(protocol: str, folder, names: list[str]) -> tuple[dict | None, str | None]:
+    """The attributes in or beside a folder, else what is the matter with them."""
+    problems = []
+    for place in find_attributes(protocol, folder):
+        try:
+            return read_attributes(protocol, place, names), None
+        except TableError as error:
+            problems.append(str(error))
+    return None, f'scored without attributes: {"; ".join(problems)}'
 
 
 def _read_results(protocol, tracker, folder, annotations: Mapping[str, Annotation], box_format):

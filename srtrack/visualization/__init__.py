@@ -32,6 +32,7 @@ from .report import (
     text_section,
     write_report,
 )
+from .results_report import headline_measures, write_results_report
 from .training import distance_curves, train_test_plot
 from .transfer_report import run_colors, run_name, write_transfer_report
 
@@ -49,6 +50,7 @@ __all__ = [
     'figure_section',
     'film_strip',
     'gains_plot',
+    'headline_measures',
     'image_section',
     'loss_curves',
     'normalized_precision_plot',
@@ -70,5 +72,6 @@ __all__ = [
     'transfer_map',
     'write_evaluation_report',
     'write_report',
+    'write_results_report',
     'write_transfer_report',
 ]

@@ -190,8 +190,16 @@ def test_visevent(tmp_path):
     (tmp_path / 'train' / 'trainlist.txt').write_text('\n'.join(names[:2]))
     dataset = build(type='VisEvent', data_root=tmp_path, split='train')
     assert names_of(dataset) == names[:2]
-    np.testing.assert_array_equal(dataset[0].present, [False, True, True, False])
-    assert init_frame(dataset[0]) == 1
+    # It begins where the target appears, as the annotations of the evaluation toolkit do.
+    sequence = dataset[0]
+    np.testing.assert_array_equal(sequence.flags, [True, True, False])
+    np.testing.assert_array_equal(sequence.present, [True, True, False])
+    assert (len(sequence), sequence.start, init_frame(sequence)) == (3, 1, 0)
+    paths = [sequence.frame_path(modality, 0) for modality in ('rgb', 'aux')]
+    assert all(path.endswith('frame0001.bmp') for path in paths)
+    whole = build(type='VisEvent', data_root=tmp_path, split='train', start='first')[0]
+    np.testing.assert_array_equal(whole.present, [False, True, True, False])
+    np.testing.assert_array_equal(whole.boxes[1:], sequence.boxes)
     for old, new in (('vis_imgs', 'img'), ('event_imgs', 'evimg')):
         (tmp_path / 'train' / names[0] / old).rename(tmp_path / 'train' / names[0] / new)
     repacked = build(

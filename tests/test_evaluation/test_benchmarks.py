@@ -6,16 +6,10 @@ import pytest
 from turned_pictures import turn
 
 from srtrack.boxes import TableError
-from srtrack.evaluation.benchmarks import (
-    find_results,
-    list_sequences,
-    read_annotation,
-    read_attributes,
-    read_result,
-    result_file,
-    truth_file,
-)
+from srtrack.evaluation.attributes import find_attributes, read_attributes
+from srtrack.evaluation.benchmarks import find_results, read_result, result_file
 from srtrack.evaluation.functional import PROTOCOLS
+from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.evaluation.results import ResultFileError
 
 BOXES = '5,6,7,8\n6,7,8,9\n7,8,9,10\n'
@@ -45,9 +39,10 @@ def write(folder, files):
 )
 def test_ground_truth_is_read_as_the_benchmark_has_it(tmp_path, protocol, files):
     write(tmp_path, files)
-    assert list_sequences(protocol, tmp_path) == ['a']
-    assert truth_file(protocol, tmp_path, 'a') == tmp_path / next(iter(files))
-    annotation = read_annotation(protocol, tmp_path, 'a')
+    truth = open_ground_truth(protocol, tmp_path)
+    assert truth.names == ['a'] and not truth.sequences
+    assert truth.path('a') == tmp_path / next(iter(files))
+    annotation = truth.annotation('a')
     np.testing.assert_array_equal(annotation.boxes, ARRAY)
     if protocol in ('visevent', 'coesot'):
         assert annotation.present.tolist() == [True, False, True]
@@ -60,38 +55,38 @@ def test_ground_truth_is_read_as_the_benchmark_has_it(tmp_path, protocol, files)
 def test_every_protocol_has_a_layout(tmp_path):
     for protocol in PROTOCOLS:
         with pytest.raises(ResultFileError, match=f'no ground truth of {protocol}'):
-            list_sequences(protocol, tmp_path)
+            open_ground_truth(protocol, tmp_path)
     with pytest.raises(ResultFileError, match='no such folder'):
-        list_sequences('lasher', tmp_path / 'nowhere')
+        open_ground_truth('lasher', tmp_path / 'nowhere')
 
 
 def test_files_of_the_system_are_no_sequences(tmp_path):
     write(tmp_path, {'a.txt': BOXES, '._a.txt': 'Mac OS X', '.b.txt': BOXES})
-    assert list_sequences('lasher', tmp_path) == ['a']
+    assert open_ground_truth('lasher', tmp_path).names == ['a']
 
 
 def test_lengths_that_differ_are_named(tmp_path):
     write(tmp_path, {'gt_rect/a.txt': BOXES, 'absent/a.txt': '0\n0\n'})
     with pytest.raises(ResultFileError, match=r'absent.a\.txt: 2 flags, expected 3'):
-        read_annotation('visevent', tmp_path, 'a')
+        open_ground_truth('visevent', tmp_path).annotation('a')
     write(tmp_path, {'a/visible.txt': BOXES, 'a/infrared.txt': BOXES + BOXES})
     with pytest.raises(ResultFileError, match='3 visible and 6 infrared boxes'):
-        read_annotation('rgbt234', tmp_path, 'a')
+        open_ground_truth('rgbt234', tmp_path).annotation('a')
 
 
 def test_image_size_is_that_of_the_file_or_of_the_first_picture(tmp_path):
     write(tmp_path, {'a/groundtruth.txt': BOXES, 'b/groundtruth.txt': BOXES})
-    assert read_annotation('depthtrack', tmp_path, 'a').image_size is None
+    assert open_ground_truth('depthtrack', tmp_path).annotation('a').image_size is None
     (tmp_path / 'a' / 'color').mkdir()
     cv2.imwrite(str(tmp_path / 'a' / 'color' / '00000001.jpg'), np.zeros((30, 40, 3), np.uint8))
-    assert read_annotation('depthtrack', tmp_path, 'a').image_size == (40, 30)
+    assert open_ground_truth('depthtrack', tmp_path).annotation('a').image_size == (40, 30)
     # What the tracker is given has the size that is stored, whatever viewers are asked to do.
     color = tmp_path / 'a' / 'color'
     color.joinpath('00000001.jpg').write_bytes(turn((color / '00000001.jpg').read_bytes(), 6))
     write(tmp_path, {'a/color/._00000001.jpg': 'Mac OS X'})
-    assert read_annotation('depthtrack', tmp_path, 'a').image_size == (40, 30)
+    assert open_ground_truth('depthtrack', tmp_path).annotation('a').image_size == (40, 30)
     write(tmp_path, {'b/sequence': 'name=b\nwidth=320\nheight=240\n'})
-    assert read_annotation('depthtrack', tmp_path, 'b').image_size == (320, 240)
+    assert open_ground_truth('depthtrack', tmp_path).annotation('b').image_size == (320, 240)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +104,7 @@ def test_image_size_is_that_of_the_file_or_of_the_first_picture(tmp_path):
 def test_depthtrack_results_of_ours_and_of_the_toolkit(tmp_path, files):
     write(tmp_path / 'gt', {'a/groundtruth.txt': BOXES})
     write(tmp_path / 'results', files)
-    annotation = read_annotation('depthtrack', tmp_path / 'gt', 'a')
+    annotation = open_ground_truth('depthtrack', tmp_path / 'gt').annotation('a')
     track = read_result('depthtrack', tmp_path / 'results', 'a', annotation)
     np.testing.assert_array_equal(track.boxes[1:], ARRAY[1:])
     np.testing.assert_array_equal(track.scores, [0, 0.5, 0.25])
@@ -118,13 +113,13 @@ def test_depthtrack_results_of_ours_and_of_the_toolkit(tmp_path, files):
 def test_short_results_are_named(tmp_path):
     write(tmp_path / 'gt', {'a.txt': BOXES})
     write(tmp_path / 'results', {'a.txt': BOXES[:8]})
-    annotation = read_annotation('lasher', tmp_path / 'gt', 'a')
+    annotation = open_ground_truth('lasher', tmp_path / 'gt').annotation('a')
     with pytest.raises(ResultFileError, match=r'a\.txt: 1 rows, the sequence has 3'):
         read_result('lasher', tmp_path / 'results', 'a', annotation)
 
     write(tmp_path / 'vot', {'a/groundtruth.txt': BOXES, 'a/anchor.value': '1\n0\n-1\n'})
     write(tmp_path / 'results', {'baseline/a/a_00000000.txt': BOXES})
-    annotation = read_annotation('vot-rgbd2022', tmp_path / 'vot', 'a')
+    annotation = open_ground_truth('vot-rgbd2022', tmp_path / 'vot').annotation('a')
     with pytest.raises(TableError, match=r'a_00000002\.txt: no such file'):
         read_result('vot-rgbd2022', tmp_path / 'results', 'a', annotation)
 
@@ -134,29 +129,29 @@ def test_attributes_per_sequence_beside_the_ground_truth(tmp_path):
     (tmp_path / 'gt').mkdir()
     for name, row in flags.items():
         write(tmp_path, {f'AttriSeqsTxt/{name}.txt': ','.join(map(str, row))})
-    table = read_attributes('lasher', tmp_path / 'gt', ['a', 'b'])
+    table = read_attributes('lasher', *find_attributes('lasher', tmp_path / 'gt'), ['a', 'b'])
     assert {name: members for name, members in table.items() if members} == {
         'NO': ['b'],
         'ARC': ['b'],
     }
     write(tmp_path, {'AttriSeqsTxt/a.txt': '0 1'})
     with pytest.raises(ResultFileError, match=r'a\.txt: 2 flags, expected 19'):
-        read_attributes('lasher', tmp_path / 'gt', ['a', 'b'])
+        read_attributes('lasher', *find_attributes('lasher', tmp_path / 'gt'), ['a', 'b'])
 
 
 def test_attributes_from_json(tmp_path):
     write(tmp_path, {'table.json': json.dumps({'dark': ['a']}), 'list.json': '[1]'})
-    assert read_attributes('fe108', tmp_path, ['a'], tmp_path / 'table.json') == {'dark': ['a']}
+    assert read_attributes('fe108', tmp_path / 'table.json', ['a']) == {'dark': ['a']}
     with pytest.raises(ResultFileError, match='expected'):
-        read_attributes('fe108', tmp_path, ['a'], tmp_path / 'list.json')
+        read_attributes('fe108', tmp_path / 'list.json', ['a'])
 
 
 def test_attributes_that_are_not_there(tmp_path):
     with pytest.raises(ResultFileError, match='fe108 has no attributes of its own'):
-        read_attributes('fe108', tmp_path, ['a'])
+        find_attributes('fe108', tmp_path)
     (tmp_path / 'gt').mkdir()
     with pytest.raises(ResultFileError, match='no attributes in or beside it'):
-        read_attributes('visevent', tmp_path / 'gt', ['a'])
+        find_attributes('visevent', tmp_path / 'gt')
 
 
 @pytest.mark.parametrize(

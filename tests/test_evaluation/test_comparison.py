@@ -3,6 +3,7 @@ import pytest
 
 from srtrack.evaluation.comparison import Comparison, compare_trackers, rank_sequences
 from srtrack.evaluation.functional import Evaluation, Track
+from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.evaluation.results import write_track
 
 NAN = float('nan')
@@ -35,7 +36,9 @@ def test_overlap_is_that_of_the_boxes_and_absence_leaves_gaps(tmp_path):
     boxes = np.array([[10, 10, 20, 20], [20, 10, 20, 20], [NAN] * 4, [1, 1, 5, 5]])
     write_track(tmp_path / 'gt', 's', Track(truth))
     write_track(tmp_path / 'r', 's', Track(np.vstack([boxes, boxes])))
-    seen = compare_trackers('lasher', tmp_path / 'gt', {'r': tmp_path / 'r'}, 's')
+    seen = compare_trackers(
+        'lasher', open_ground_truth('lasher', tmp_path / 'gt'), {'r': tmp_path / 'r'}, 's'
+    )
     np.testing.assert_allclose(seen.overlaps['r'], [1, 1 / 3, 0, NAN])
     np.testing.assert_array_equal(seen.truth, np.vstack([truth[:3], [[NAN] * 4]]))
     np.testing.assert_array_equal(seen.boxes['r'], boxes)
@@ -45,14 +48,18 @@ def test_of_two_modalities_the_better_counts(tmp_path):
     for modality, x in (('visible', 10), ('infrared', 20)):
         write_track(tmp_path / 'gt' / 's', modality, Track(np.array([[x, 10, 20, 20.0]] * 2)))
     write_track(tmp_path / 'r', 's', Track(np.array([[10, 10, 20, 20.0], [20, 10, 20, 20]])))
-    seen = compare_trackers('rgbt234', tmp_path / 'gt', {'r': tmp_path / 'r'}, 's')
+    seen = compare_trackers(
+        'rgbt234', open_ground_truth('rgbt234', tmp_path / 'gt'), {'r': tmp_path / 'r'}, 's'
+    )
     np.testing.assert_allclose(seen.overlaps['r'], [1, 1])
 
 
 def test_toolkit_runs_show_the_longest_one(golden):
     folder = golden('vot_rgbd').folder
     results = {'good': folder / 'results' / 'detgood'}
-    seen = compare_trackers('vot-rgbd2022', folder / 'sequences', results, 'alpha')
+    seen = compare_trackers(
+        'vot-rgbd2022', open_ground_truth('vot-rgbd2022', folder / 'sequences'), results, 'alpha'
+    )
     assert len(seen.boxes['good']) == len(seen.truth) == 60
     assert seen.overlaps['good'][0] == pytest.approx(1) and np.nanmean(seen.overlaps['good']) > 0.5
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import runpy
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Track
+from srtrack.evaluation.ground_truth import DATASETS_OF
 from srtrack.evaluation.results import write_track
 
 
@@ -169,13 +169,11 @@ def test_report_shows_the_frames_of_the_hardest_sequences(main, benchmark):
         main(*arguments, *layout, '--sequences', folder / 'list.txt')
 
 
-def test_every_protocol_knows_the_data_set_of_its_benchmark(repo_root):
+def test_every_protocol_knows_the_data_set_of_its_benchmark():
     from srtrack.registry import DATASETS
 
-    path = repo_root / 'tools' / 'analysis_tools' / 'evaluate_results.py'
-    known = runpy.run_path(str(path))['BENCHMARKS']
-    assert known.keys() == PROTOCOLS.keys()
-    assert all(DATASETS.get(name) for name in known.values())
+    assert DATASETS_OF.keys() == PROTOCOLS.keys()
+    assert all(DATASETS.get(name) for name in DATASETS_OF.values())
 
 
 def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
@@ -200,11 +198,8 @@ def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
         (['--results', 'a={near}', '--attributes', '{list}'], 'no JSON'),
         (['--results', 'a={near}', '--sequences', '{list}'], 'no ground truth for q'),
         (['--results', ' ={near}'], 'NAME=DIR'),
-        (['--results', 'a={near}', '--frames', 'x'], 'add --html FILE'),
-        (
-            ['--results', 'a={near}', '--html', 'x', '--dataset', 'X'],
-            '--frames ROOT, which is missing',
-        ),
+        (['--results', 'a={near}', '--frames', 'x'], 'give --html FILE'),
+        (['--results', 'a={near}', '--dataset', 'X'], "no data set 'X' is registered"),
     ],
 )
 def test_wrong_arguments_get_one_clear_error(tool, benchmark, arguments, message):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from srtrack.boxes import TableError
-from srtrack.evaluation.benchmarks import read_annotation, read_result
+from srtrack.evaluation.benchmarks import read_result
 from srtrack.evaluation.evaluate import evaluate_trackers
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Track, TrackError
 from srtrack.evaluation.functional.long_term import confidence_thresholds, precision_recall
@@ -16,6 +16,7 @@ from srtrack.evaluation.functional.multistart import (
     run_frames,
 )
 from srtrack.evaluation.functional.vot_overlap import vot_overlap
+from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.evaluation.vot_files import read_vot_boxes, read_vot_runs, read_vot_track
 
 DEPTHTRACK, VOT = PROTOCOLS['depthtrack'], PROTOCOLS['vot-rgbd2022']
@@ -91,8 +92,9 @@ def test_vot_rgbd2022_agrees_with_the_toolkit(vot_data):
     np.testing.assert_allclose(curve[:200], official['eao_curve'], atol=1e-15)
     # Few runs of this data reach 115 frames: the same over a range that they fill.
     annotations, tracks = {}, {}
+    truth = open_ground_truth('vot-rgbd2022', folder / 'sequences')
     for name in evaluation.sequences:
-        annotations[name] = read_annotation('vot-rgbd2022', folder / 'sequences', name)
+        annotations[name] = truth.annotation(name)
         tracks[name] = read_result('vot-rgbd2022', results['detgood'], name, annotations[name])
     short = replace(VOT, low=20, high=80).evaluate(annotations, tracks)
     assert short.values['EAO'] == pytest.approx(modern['EAO_20_80'], abs=1e-15)

@@ -10,6 +10,7 @@ import pytest
 from srtrack.evaluation.comparison import compare_trackers
 from srtrack.evaluation.evaluate import evaluate_trackers
 from srtrack.evaluation.functional import PROTOCOLS, Track
+from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.evaluation.results import write_track
 from srtrack.visualization import (
     RawFiles,
@@ -52,11 +53,12 @@ def report(folder, evaluations):
     results = dict(zip(TRACKERS, (folder / 'near', folder / 'far')))
     names = [name for group in telling_sequences(evaluations, 2).values() for name in group]
     picture = np.full((120, 160, 3), 128, np.uint8)
+    truth = open_ground_truth('lasher', folder / 'gt')
     return write_evaluation_report(
         folder / 'sub dir' / 'report.html',
         evaluations,
         HEADLINE,
-        comparisons={n: compare_trackers('lasher', folder / 'gt', results, n) for n in names},
+        comparisons={n: compare_trackers('lasher', truth, results, n) for n in names},
         frames={names[0]: {i: {'rgb': picture, 'aux': picture} for i in range(0, 12, 2)}},
         files=RawFiles(
             {name: folder / 'gt' / f'{name}.txt' for name in SEQUENCES},

@@ -8,44 +8,29 @@ import ast
 import json
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from srtrack.boxes import BOX_FORMATS
 from srtrack.cli.command import run_command
-from srtrack.evaluation.benchmarks import find_results, result_file, truth_file
-from srtrack.evaluation.comparison import compare_trackers, ranking_measure
+from srtrack.evaluation.comparison import ranking_measure
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
 from srtrack.evaluation.functional import PROTOCOLS
+from srtrack.evaluation.ground_truth import GroundTruth, open_dataset, open_ground_truth
 from srtrack.evaluation.intervals import Intervals, compare_with_best
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_text
-
-#: Protocol -> data set with the frames of its sequences.
-BENCHMARKS = {
-    'ope': 'SequenceDataset',
-    'lasher': 'LasHeR',
-    'rgbt234': 'RGBT234',
-    'visevent': 'VisEvent',
-    'coesot': 'COESOT',
-    'fe108': 'FE108',
-    'depthtrack': 'DepthTrack',
-    'vot-rgbd2022': 'VOTRGBD2022',
-}
-#: Curve -> its measure in the legend, for protocols whose measures are not points of a curve.
-VOT_HEADLINE = {
-    'depthtrack': {'precision_recall': 'F'},
-    'vot-rgbd2022': {'expected_overlap': 'EAO'},
-}
-#: Number of frames in a film strip.
-STRIP_FRAMES = 6
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--protocol', required=True, choices=sorted(PROTOCOLS), metavar='P',
                         help=', '.join(PROTOCOLS))  # fmt: skip
-    parser.add_argument('--gt', required=True, metavar='DIR', help="the benchmark's annotations")
+    parser.add_argument(
+        '--gt',
+        required=True,
+        metavar='DIR',
+        help="the benchmark's data set, or the annotations of its toolkit",
+    )
     parser.add_argument(
         '--results',
         required=True,
@@ -72,14 +57,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--plots', metavar='DIR', help='write curves as PNG and PDF')
     parser.add_argument('--html', metavar='FILE', help='write a self-contained HTML report')
     parser.add_argument(
-        '--frames', metavar='ROOT', help="the benchmark's images, for film strips in the report"
+        '--frames',
+        metavar='ROOT',
+        help="the benchmark's images, for film strips in the report (default: those in --gt)",
     )
     parser.add_argument(
         '--dataset',
         nargs='+',
         metavar=('TYPE', 'KEY=VALUE'),
-        help='registered data set that reads ROOT, and its arguments, such as SequenceDataset '
-        "rgb=color aux=depth (default: the protocol's benchmark)",
+        help='registered data set that reads ROOT, or --gt where no ROOT is given, and its arguments, '
+        "such as SequenceDataset rgb=color aux=depth (default: the protocol's benchmark)",
     )
     parser.add_argument(
         '--strips',
@@ -91,10 +78,9 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     args.results = _named_folders(parser, args.results)
-    if (args.frames or args.dataset) and not args.html:
-        parser.error('--frames and --dataset are for the report: add --html FILE')
-    if args.dataset and not args.frames:
-        parser.error('--dataset reads the images of --frames ROOT, which is missing')
+    args.dataset = _dataset(*args.dataset) if args.dataset else None
+    if args.frames and not args.html:
+        parser.error('--frames is for the report: add --html FILE')
     if args.strips < 0:
         parser.error(f'--strips must be at least 0, got {args.strips}')
     return args
@@ -154,95 +140,45 @@ def _percent(value: float) -> str:
     return f'{100 * value:.2f}'
 
 
-def headline_measures(protocol: str) -> dict[str, str]:
-    """Curve -> its first measure: SR, not OP50, for success."""
-    measures = {}
-    for name, measure in getattr(PROTOCOLS[protocol], 'measures', {}).items():
-        measures.setdefault(measure.curve, name)
-    return measures or VOT_HEADLINE[protocol]
-
-
 def write_html(
-    args: argparse.Namespace,
-    evaluations: dict,
-    headline: dict[str, str],
-    intervals: Intervals | None,
+    args: argparse.Namespace, truth: GroundTruth, evaluations: dict, intervals: Intervals | None
 ) -> None:
-    """Write the report, with frame-by-frame views of its most telling sequences."""
-    from srtrack import visualization
+    """Write the report, with film strips from ``--frames`` or from the folder of ground truth."""
+    from srtrack.visualization import telling_sequences, write_results_report
 
-    names = next(iter(evaluations.values())).sequences
-    folders = {
-        tracker: find_results(args.protocol, folder, names)
-        for tracker, folder in args.results.items()
-    }
-    chosen = visualization.telling_sequences(evaluations, args.strips)
-    comparisons = {
-        name: compare_trackers(args.protocol, args.gt, folders, name, args.box_format)
-        for group in chosen.values()
-        for name in group
-    }
-    frames = read_frames(args, comparisons) if args.frames else {}
-    missing = [name for name in comparisons if args.frames and name not in frames]
-    visualization.write_evaluation_report(
+    sequences, notes = None, []
+    if args.frames:
+        dataset = open_dataset(args.protocol, args.frames, args.dataset)
+        sequences = {sequence.name: sequence for sequence in dataset}
+        shown = [
+            name for each in telling_sequences(evaluations, args.strips).values() for name in each
+        ]
+        missing = [name for name in shown if name not in sequences]
+        if missing and len(missing) == len(shown):
+            raise ValueError(
+                f'--frames {args.frames}: none of {", ".join(missing)}; it has {len(sequences)} '
+                f'sequences, such as {next(iter(sequences))}'
+            )
+        notes = [f'No frames in {args.frames}: {", ".join(missing)}.'] if missing else []
+    write_results_report(
         args.html,
+        args.protocol,
+        truth,
+        args.results,
         evaluations,
-        headline,
         intervals=intervals,
-        comparisons=comparisons,
-        frames=frames,
-        files=visualization.RawFiles(
-            truth={name: truth_file(args.protocol, args.gt, name) for name in names},
-            results={
-                tracker: {name: result_file(args.protocol, folder, name) for name in names}
-                for tracker, folder in folders.items()
-            },
-        ),
+        sequences=sequences,
         strips=args.strips,
-        notes=[f'No frames in {args.frames}: {", ".join(missing)}.'] if missing else [],
+        box_format=args.box_format,
+        notes=notes,
         command=shlex.join(['python', *sys.argv]),
     )
 
 
-def read_frames(args: argparse.Namespace, comparisons: Mapping) -> dict[str, dict]:
-    """Sequence -> frame number -> images, for the sequences that the data set has."""
-    dataset = open_dataset(args)
-    sequences = {sequence.name: sequence for sequence in dataset}
-    present = {name: sequences[name] for name in comparisons if name in sequences}
-    if not present:
-        raise ValueError(
-            f'--frames {args.frames} has none of {", ".join(comparisons)}; it has {len(sequences)} '
-            f'sequences, such as {next(iter(sequences))}'
-        )
-    frames = {}
-    for name, sequence in present.items():
-        indices = comparisons[name].key_frames(STRIP_FRAMES)
-        if max(indices) >= len(sequence):
-            raise ValueError(
-                f'--frames {args.frames}: {name} has {len(sequence)} frames, the ground truth '
-                f'{len(comparisons[name].truth)}'
-            )
-        frames[name] = {index: sequence.read(index) for index in indices}
-    return frames
-
-
-def open_dataset(args: argparse.Namespace):
-    """Open the data set of ``--frames``: its test split, or all sequences without splits."""
-    # Imported here, because scoring needs no torch.
-    from srtrack.registry import DATASETS
-
-    name, *pairs = args.dataset or [BENCHMARKS[args.protocol]]
-    if DATASETS.get(name) is None:
-        raise ValueError(f'--dataset: no data set {name!r} is registered')
+def _dataset(name: str, *pairs: str) -> dict:
+    """``--dataset TYPE KEY=VALUE ...`` as a config."""
     options = dict(pair.partition('=')[::2] for pair in pairs)
-    config = {key: _value(text) for key, text in options.items()}
-    config = dict(type=name, data_root=args.frames, **config)
-    if 'test' in getattr(DATASETS.get(name), 'splits', {}) and 'split' not in config:
-        try:
-            return DATASETS.build(dict(config, split='test'))
-        except FileNotFoundError:
-            pass  # ROOT may be the folder of sequences itself
-    return DATASETS.build(config)
+    return dict(type=name, **{key: _value(text) for key, text in options.items()})
 
 
 def _value(text: str):
@@ -256,9 +192,10 @@ def _value(text: str):
 def main() -> None:
     args = parse_args()
     sequences = read_names(args.sequences) if args.sequences else None
+    truth = open_ground_truth(args.protocol, args.gt, None if args.frames else args.dataset)
     evaluations = evaluate_trackers(
         args.protocol,
-        args.gt,
+        truth,
         args.results,
         sequences=sequences,
         attributes=args.attributes,
@@ -274,13 +211,13 @@ def main() -> None:
         # Imported here, because scoring needs no matplotlib.
         from srtrack import visualization
 
-        headline = headline_measures(args.protocol)
         if args.plots:
+            headline = visualization.headline_measures(args.protocol)
             figures = visualization.evaluation_figures(evaluations, headline)
             for name, figure in figures.items():
                 visualization.save_figure(figure, Path(args.plots, name))
         if args.html:
-            write_html(args, evaluations, headline, intervals)
+            write_html(args, truth, evaluations, intervals)
     print(json.dumps(summary(evaluations, intervals=intervals), ensure_ascii=False))
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from srtrack.evaluation.benchmarks import ATTRIBUTES, list_sequences
+from srtrack.evaluation.attributes import ATTRIBUTES
 from srtrack.evaluation.evaluate import evaluate_trackers
+from srtrack.evaluation.ground_truth import ToolkitTruth
 
 TOOL = Path(__file__).resolve().parents[1] / 'analysis_tools/evaluate_results.py'
 #: Size of LasHeR's test set.
@@ -98,7 +99,7 @@ def main() -> None:
             truth, results = Path(shutil.copytree(args.gt, folder / 'gt')), Path(args.results)
         else:
             truth, results = make_benchmark(folder)
-        sequences = list_sequences('lasher', truth)
+        sequences = ToolkitTruth('lasher', truth).names
         attributes = make_attributes(folder / 'AttriSeqsTxt', sequences)
         trackers = {'tracker': results}
         plain, _ = timed(lambda: evaluate_trackers('lasher', truth, trackers), args.repeats)

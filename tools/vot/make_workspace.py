@@ -21,7 +21,7 @@ from srtrack.apis.vot import read_tracker_config
 from srtrack.cli.arguments import run_command
 from srtrack.configs import find_config
 from srtrack.datasets.paths import natural_key
-from srtrack.evaluation.benchmarks import list_sequences, read_annotation
+from srtrack.evaluation.ground_truth import ToolkitTruth
 from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_properties
 from srtrack.files import write_text
@@ -92,7 +92,7 @@ def parse_args() -> argparse.Namespace:
 
 def sequence_names(data: Path, protocol: str) -> list[str]:
     """Names in the benchmark's ``list.txt``, or of all folders with a ``groundtruth.txt``."""
-    names = list_sequences(protocol, data)
+    names = ToolkitTruth(protocol, data).names
     listed = data / 'list.txt'
     if not listed.is_file():
         return names
@@ -156,7 +156,7 @@ def link_pictures(path: Path, pictures: list[Path]) -> str:
 
 def add_sequence(source: Path, folder: Path, protocol: str) -> int:
     """Link one sequence into the workspace, write its properties, and return its length."""
-    annotation = read_annotation(protocol, source.parent, source.name)
+    annotation = ToolkitTruth(protocol, source.parent).annotation(source.name)
     streams = {name: list_pictures(source / name, len(annotation)) for name in ('color', 'depth')}
     folder.mkdir(parents=True, exist_ok=True)
     patterns = {name: link_pictures(folder / name, files) for name, files in streams.items()}

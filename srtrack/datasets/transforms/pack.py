@@ -58,8 +58,8 @@ class PackFrame(BaseTransform):
 
     Returns ``dict(inputs=dict(frame), data_samples)``: the frame as an uint8 tensor (H, W, C),
     modalities stacked along the channels, and a :class:`~srtrack.structures.TrackDataSample` with
-    ``gt_box``, ``gt_present`` (and ``gt_box_aux`` where the auxiliary modality has boxes of its
-    own), and as meta information ``sequence``, ``dataset``, ``aux_kind``, ``image_size`` (width,
+    ``gt_box``, ``gt_present`` as flagged (and ``gt_box_aux`` where the auxiliary modality has boxes
+    of its own), and as meta information ``sequence``, ``dataset``, ``aux_kind``, ``image_size`` (width,
     height), ``frame_index``, ``num_frames`` and ``init``, whether the tracker is to be initialised
     with ``gt_box`` here.
     """
@@ -67,6 +67,7 @@ class PackFrame(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Pack ``frame`` and the annotation of it."""
         sequence, index = results['sequence'], results['frame_index']
+        visible = sequence.present if sequence.flags is None else sequence.flags
         frame = torch.from_numpy(_stack_channels(results['frame']))
         sample = TrackDataSample(
             metainfo=dict(
@@ -79,7 +80,7 @@ class PackFrame(BaseTransform):
                 init=results['init'],
             ),
             gt_box=np.array(sequence.boxes[index], dtype=np.float64),
-            gt_present=bool(sequence.present[index]),
+            gt_present=bool(visible[index]),
         )
         aux_boxes = getattr(sequence, 'aux_boxes', None)
         if aux_boxes is not None:

@@ -115,12 +115,14 @@ class Protocol(ABC):
         one_pass: Whether the tracker runs once over each sequence. Otherwise ``{anchor: track}``
             takes the place of a track, with one track per run.
         min_attribute: Minimum number of sequences of an attribute to report.
+        not_evaluated: Sequences of the benchmark that its toolkit leaves out.
     """
 
     name: str
     version: str
     one_pass: bool = True
     min_attribute: int = 1
+    not_evaluated: frozenset[str] = frozenset()
 
     def evaluate(
         self,
@@ -186,7 +188,7 @@ class CurveProtocol(Protocol):
     """A one-pass protocol with measures of mean curves over the sequences.
 
     Attributes:
-        name, version, min_attribute: See :class:`Protocol`.
+        name, version, min_attribute, not_evaluated: See :class:`Protocol`.
         thresholds: Curve name -> (K,) thresholds.
         measures: Measure name -> its curve and threshold.
         sequence_curves: ``(annotation, track) -> {curve name: (K,) fractions of frames}``.
@@ -200,6 +202,7 @@ class CurveProtocol(Protocol):
     sequence_curves: Callable[[Annotation, Track], dict[str, np.ndarray]]
     drop_zero: bool = False
     min_attribute: int = 1
+    not_evaluated: frozenset[str] = frozenset()
 
     def score(self, annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
         """Compute the curves of one sequence."""
