@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from typing import Any, Callable
@@ -141,6 +142,18 @@ class FolderSequence(Sequence):
                 f'sequence {self.name}, frame {index}: the modalities differ in size ({shapes}) in '
                 f'{self.folder}; they have to be registered pixel by pixel'
             )
+
+    def _picture_states(self) -> Iterator[tuple]:
+        """Name, size and time of change of each picture or recording; where known, of remote ones."""
+        for modality in self.modalities:
+            count = 1 if modality in self.layout.recordings else len(self)
+            for index in range(count):
+                path = self.frame_path(modality, index)
+                try:
+                    status = os.stat(path)
+                    yield os.path.basename(path), status.st_size, status.st_mtime_ns
+                except OSError:
+                    yield (os.path.basename(path),)
 
     @cached_property
     def _index(self) -> SequenceIndex:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +48,19 @@ class Sequence(ABC):
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the annotations, and of whatever tells that the pictures have changed."""
+        digest = hashlib.sha256(f'{len(self)} {self.modalities}'.encode())
+        for rows in (self.boxes, self.present, self.flags, getattr(self, 'aux_boxes', None)):
+            digest.update(b'-' if rows is None else np.ascontiguousarray(rows).tobytes())
+        for state in self._picture_states():
+            digest.update(repr(state).encode('utf-8', 'surrogatepass'))
+        return digest.hexdigest()
+
+    def _picture_states(self) -> Iterable[tuple]:
+        """A tuple for each file of pictures that changes when the file does."""
+        return ()
 
     @abstractmethod
     def read(self, index: int) -> dict[str, np.ndarray]:

@@ -77,6 +77,31 @@ def test_last_line_is_the_result_and_files_are_written(tool, benchmark):
     assert plots == {f'{name}.{suffix}' for name in names for suffix in ('png', 'pdf')}
 
 
+def test_attributes_that_are_boxes_are_told_and_left_out(tool, benchmark):
+    """A popular copy of LasHeR's toolkit has the ground truth in att/."""
+    folder, _, _ = benchmark
+    write_track(folder / 'gt' / 'att', 'a', Track(np.ones((9, 4))))
+    arguments = [
+        *('--protocol', 'lasher', '--gt', folder / 'gt', '--results', f'near={folder / "near"}'),
+        *('--html', folder / 'report.html'),
+    ]
+    done = tool(*arguments, '--attributes')
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    (note,) = report['notes']
+    assert note.startswith('scored without attributes: ')
+    assert 'att/a.txt: 36 flags, expected 19' in note
+    assert 'attributes' not in report['trackers']['near']
+    assert f'note: {note}' in done.stdout and note in (folder / 'report.html').read_text()
+    # A place that the user names has to hold attributes, and a sound one is found beside it.
+    assert tool(*arguments, '--attributes', folder / 'gt' / 'att').returncode == 1
+    for name in ('a', "b's", 'c'):
+        (folder / 'AttriSeqsTxt').mkdir(exist_ok=True)
+        (folder / 'AttriSeqsTxt' / f'{name}.txt').write_text(','.join('1' * 19))
+    report = json.loads(tool(*arguments, '--attributes').stdout.splitlines()[-1])
+    assert len(report['trackers']['near']['attributes']) == 19 and 'notes' not in report
+
+
 def test_unusable_results_are_named_on_one_line(tool, benchmark):
     folder, _, _ = benchmark
     (folder / 'far' / 'a.txt').unlink()
@@ -198,7 +223,7 @@ def test_a_part_of_the_benchmark_in_the_order_of_a_list(tool, benchmark):
         (['--results', 'a={near}', '--attributes', '{list}'], 'no JSON'),
         (['--results', 'a={near}', '--sequences', '{list}'], 'no ground truth for q'),
         (['--results', ' ={near}'], 'NAME=DIR'),
-        (['--results', 'a={near}', '--frames', 'x'], 'give --html FILE'),
+        (['--results', 'a={near}', '--frames', 'x'], 'add --html FILE'),
         (['--results', 'a={near}', '--dataset', 'X'], "no data set 'X' is registered"),
     ],
 )

@@ -94,7 +94,7 @@ def test_resuming_gives_the_same_numbers(tmp_path):
     finished = metric.finished_sequences('toy')
     assert finished == {'b'}
     for name in finished:
-        metric.add_finished('toy', name, sequences[name][0].boxes, sequences[name][0].present)
+        metric.add_finished('toy', name, sequences[name][0])
     rest = {name: pair for name, pair in sequences.items() if name not in finished}
     assert run(metric, rest, 2).evaluate(19) == whole
 
@@ -153,7 +153,7 @@ def test_times_per_frame_are_written_as_the_field_does_and_give_frames_per_secon
     (tmp_path / 'toy/b_time.txt').unlink()
     resumed = SOTMetric('ope', out_dir=str(tmp_path))
     for name, (annotation, _) in sequences.items():
-        resumed.add_finished('toy', name, annotation.boxes, annotation.present)
+        resumed.add_finished('toy', name, annotation)
     assert resumed.evaluate(6) == whole
     assert speed_of(tmp_path) == 4.0
 
@@ -180,8 +180,7 @@ def test_what_a_protocol_needs_travels_with_the_frames(tmp_path):
             metric.process(None, [{**frames, extra: values[extra]}])
         expected = direct(protocol, {'a': (full, track)}).values
         assert metric.evaluate(8) == {f'toy/{name}': value for name, value in expected.items()}
-        truth = (full.boxes, full.present, full.aux_boxes, full.image_size)
-        resumed.add_finished('toy', 'a', *truth)
+        resumed.add_finished('toy', 'a', full)
         assert resumed.evaluate(8) == {f'toy/{name}': value for name, value in expected.items()}
 
 

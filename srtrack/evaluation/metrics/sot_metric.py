@@ -63,6 +63,8 @@ class SOTMetric(BaseMetric):
         self.prefix = prefix
         self.protocol = PROTOCOLS[protocol]
         self.out_dir = None if out_dir is None else Path(out_dir)
+        #: Data set -> what its results were made with, for ``metrics.json``.
+        self.provenance: dict[str, dict] = {}
         self._open: dict[tuple[str, str], _Recording] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -84,22 +86,13 @@ class SOTMetric(BaseMetric):
         """Sequences of ``dataset`` whose result files lie complete in ``out_dir``."""
         return set() if self.out_dir is None else complete_sequences(self.out_dir / dataset)
 
-    def add_finished(
-        self,
-        dataset: str,
-        sequence: str,
-        boxes: np.ndarray,
-        present: np.ndarray | None = None,
-        aux_boxes: np.ndarray | None = None,
-        image_size: tuple[int, int] | None = None,
-    ) -> None:
+    def add_finished(self, dataset: str, sequence: str, annotation: Annotation) -> None:
         """Count a sequence whose result files are in ``out_dir`` as if it had just been run.
 
         Args:
             dataset: Name of the dataset.
             sequence: One of :meth:`finished_sequences`.
-            boxes, present, aux_boxes, image_size: Its ground truth, as its frames would bring it;
-                see :class:`~srtrack.evaluation.functional.Annotation`.
+            annotation: Its ground truth, as its frames would bring it.
 
         Raises:
             ValueError: The files hold another number of frames than the ground truth.
@@ -107,12 +100,11 @@ class SOTMetric(BaseMetric):
         if self.out_dir is None:
             raise ValueError('add_finished needs out_dir, where the result files are')
         track = read_track(self.out_dir / dataset, sequence)
-        if len(track) != len(boxes):
+        if len(track) != len(annotation):
             raise ValueError(
                 f'{self.out_dir / dataset / sequence}.txt has {len(track)} rows, the sequence '
-                f'{len(boxes)} frames: delete the file to run the sequence again'
+                f'{len(annotation)} frames: delete the file to run the sequence again'
             )
-        annotation = Annotation(boxes, present, aux_boxes, image_size)
         times = _read_times(self.out_dir / dataset, sequence)
         self.results.append((dataset, sequence, _Result(annotation, track, times)))
 
@@ -142,7 +134,15 @@ class SOTMetric(BaseMetric):
         if not results:
             raise ValueError('no sequence has been run: is the dataset empty?')
         # By name, so that neither the order of arrival nor the number of ranks moves a digit.
-        unique = {result[:2]: result[2] for result in sorted(results, key=lambda item: item[:2])}
+        unique = {
+            result[:2]: result[2]
+            for result in sorted(results, key=lambda item: item[:2])
+            if result[1] not in self.protocol.not_evaluated
+        }
+        if not unique:
+            raise ValueError(
+                f'protocol {self.protocol.name}: its toolkit evaluates none of these sequences'
+            )
         evaluations, speeds = {}, {}
         for dataset in sorted({dataset for dataset, _ in unique}):
             own = {name: result for (owner, name), result in unique.items() if owner == dataset}
@@ -201,6 +201,11 @@ class SOTMetric(BaseMetric):
                 dataset: {
                     **plain(evaluation.values),
                     'frames_per_second': speeds[dataset],
+                    **(
+                        {'provenance': self.provenance[dataset]}
+                        if dataset in self.provenance
+                        else {}
+                    ),
                     'sequences': per_sequence(evaluation),
                 }
                 for dataset, evaluation in evaluations.items()
