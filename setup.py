@@ -68,6 +68,7 @@ setup(
     ],
     packages=find_packages(include=['srtrack', 'srtrack.*']),
     package_data={'srtrack.visualization': ['assets/*']},
+    entry_points={'console_scripts': ['srtrack = srtrack.__main__:main']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',
     install_requires=requirements('requirements/runtime.txt') + mmcv_requirement(),

@@ -1,10 +1,15 @@
-"""The tools, wherever srtrack is installed: ``python -m srtrack train`` runs ``tools/train.py``."""
+"""The tools, wherever srtrack is installed: ``srtrack train`` runs ``tools/train.py``.
+
+``python -m srtrack`` does the same.
+"""
 
 from __future__ import annotations
 
 import runpy
 import sys
 from pathlib import Path
+
+from srtrack.cli.command import run_command
 
 _PACKAGE = Path(__file__).resolve().parent
 #: Beside the package in a checkout, in it where it was installed from a wheel.
@@ -20,9 +25,10 @@ def main() -> None:
         path.relative_to(folder).with_suffix('').as_posix() for path in folder.rglob('*.py')
     )
     if len(sys.argv) < 2 or sys.argv[1] in ('-h', '--help'):
-        print('usage: python -m srtrack TOOL [arguments]\n\ntools:')
-        print('\n'.join(f'  {name}' for name in names))
-        sys.exit(0 if len(sys.argv) > 1 else 2)
+        usage = 'usage: srtrack TOOL [arguments], or python -m srtrack TOOL [arguments]'
+        return run_command(
+            lambda: print(usage, '', 'tools:', *(f'  {name}' for name in names), sep='\n')
+        )
     name = sys.argv[1].removesuffix('.py')
     if name not in names:
         sys.exit(f'error: srtrack has no tool {name}; there are {", ".join(names)}')

@@ -25,6 +25,7 @@ PAGES = sorted((ROOT / 'docs').glob('*.md'))
 TEXTS = [ROOT / 'README.md', *PAGES]
 #: Stands for CONFIG and for configs that a page lets readers put together.
 LASHER = ROOT / 'configs/srtrack/srtrack_ostrack-b256_lasher.py'
+TINY = ROOT / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'
 #: The others' configs are of other projects.
 OUR_COMMANDS = [page for page in TEXTS if page.name != 'mix_in.md']
 FOLDERS = 'configs|tools|docs|tests|examples|requirements|srtrack'
@@ -169,7 +170,8 @@ def test_settings(options):
     for key, value in changed.items():
         assert lookup(config, key) == value
         if not key.startswith(('optim_wrapper.', 'custom_hooks.')):
-            lookup(load_config(LASHER), key)
+            for path in (LASHER, TINY):
+                lookup(load_config(path), key)
     HOOKS.build(dict(config.custom_hooks[0], _scope_='srtrack'))
     wrapper = {key: value for key, value in config.optim_wrapper.items() if key != 'constructor'}
     wrapper['optimizer'] = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)

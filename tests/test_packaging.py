@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from configparser import ConfigParser
 from email.parser import Parser
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,10 @@ def test_metadata(installed):
     extras = {path.stem for path in (ROOT / 'requirements').glob('*.txt')} - {'runtime'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     assert list(folder.rglob('LICENSE'))
+    scripts = ConfigParser()
+    scripts.read(folder / 'entry_points.txt')
+    script = EntryPoint('srtrack', scripts['console_scripts']['srtrack'], 'console_scripts')
+    assert script.load().__module__ == 'srtrack.__main__'
 
 
 def test_installed_configs_and_tools_work_anywhere(installed, tmp_path):
@@ -112,7 +118,9 @@ def test_installed_configs_and_tools_work_anywhere(installed, tmp_path):
     for path in run('-c', find, cwd=tmp_path, env=environment).split():
         assert Path(path).is_relative_to(installed)
     tool = 'analysis_tools/evaluate_results'
-    assert f'  {tool}\n' in run('-m', 'srtrack', '--help', cwd=tmp_path, env=environment)
+    for arguments in (['--help'], []):
+        listed = run('-m', 'srtrack', *arguments, cwd=tmp_path, env=environment)
+        assert f'  {tool}\n' in listed
     usage = run('-m', 'srtrack', tool, '--help', cwd=tmp_path, env=environment)
     assert 'usage: evaluate_results.py' in usage
 
@@ -151,8 +159,7 @@ def test_listed_settings_are_those_of_the_config(model):
     listed = model['Metadata']
     assert listed['Epochs'] == config.train_cfg.max_epochs
     assert listed['Parameters'] == count_parameters(json.dumps(config.model.to_dict()))
-    if 'auto_scale_lr' in config:
-        assert listed['Batch Size'] == config.auto_scale_lr.base_batch_size
+    assert listed['Batch Size'] == config.auto_scale_lr.base_batch_size
 
 
 @pytest.mark.parametrize('model', list(models()), ids=lambda model: model['Name'])

@@ -157,6 +157,7 @@ def test_numbers_are_those_of_their_source(name, environment, crops, recipe, dat
     *expected, _, others = RECIPES[recipe]
     assert found == dict(zip(found, expected))
     assert set(others) <= set(found)
+    assert config.auto_scale_lr == dict(enable=False, base_batch_size=found['batch'])
     assert all((each.gamma, len(each.milestones)) == (0.1, 1) for each in steps)
 
 

@@ -14,6 +14,7 @@ _base_ = [
 train_dataloader = dict(batch_size=8, dataset=dict(_base_.train_pairs, pairs_per_epoch=60000))
 epochs = dict(lasher=40, depthtrack=15).get('{{$SRTRACK_DATASET:lasher}}', 50)
 lr = dict(depthtrack=5e-5).get('{{$SRTRACK_DATASET:lasher}}', 1e-4)
+auto_scale_lr = dict(base_batch_size=64)
 train_cfg = dict(max_epochs=epochs)
 optim_wrapper = dict(
     optimizer=dict(lr=lr), paramwise_cfg=dict(custom_keys={'backbone.norm': dict(lr_mult=0.1)})

@@ -12,10 +12,11 @@ _base_ = [
 ]
 # Its authors' deep_rgbt.yaml (batches of 64), deep_rgbd.yaml and deep_rgbe.yaml (32): 60 epochs of
 # 60,000 pairs.
+batch = 64 if '{{$SRTRACK_DATASET:lasher}}' == 'lasher' else 32
 train_dataloader = dict(
-    batch_size=8 if '{{$SRTRACK_DATASET:lasher}}' == 'lasher' else 4,
-    dataset=dict(_base_.train_pairs, pairs_per_epoch=60000),
+    batch_size=batch // 8, dataset=dict(_base_.train_pairs, pairs_per_epoch=60000)
 )
+auto_scale_lr = dict(base_batch_size=batch)
 train_cfg = dict(max_epochs=60)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[48], gamma=0.1)]

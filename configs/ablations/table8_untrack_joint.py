@@ -13,6 +13,7 @@ _base_ = [
 ]
 # Its authors' deep_rgbx.yaml: 80 epochs of 60,000 pairs, 48 at once.
 train_dataloader = dict(batch_size=6, dataset=dict(_base_.train_pairs, pairs_per_epoch=60000))
+auto_scale_lr = dict(base_batch_size=48)
 train_cfg = dict(max_epochs=80)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[48], gamma=0.1)]

@@ -12,6 +12,7 @@ _base_ = [
 # Its authors' deep_rgbt.yaml, deep_rgbd.yaml and deep_rgbe.yaml, which agree: 60 epochs of 60,000 pairs,
 # 32 each on 2 GPUs.
 train_dataloader = dict(batch_size=8, dataset=dict(_base_.train_pairs, pairs_per_epoch=60000))
+auto_scale_lr = dict(base_batch_size=64)
 train_cfg = dict(max_epochs=60)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[48], gamma=0.1)]

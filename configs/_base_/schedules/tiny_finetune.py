@@ -13,3 +13,4 @@ optim_wrapper = dict(
     log_interval=10,
 )
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[3], gamma=0.1)]
+auto_scale_lr = dict(enable=False, base_batch_size=32)
