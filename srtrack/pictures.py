@@ -7,6 +7,8 @@ picture (EXIF orientation) is therefore never obeyed, in any format.
 from __future__ import annotations
 
 import io
+import os
+import re
 import warnings
 
 import cv2
@@ -15,6 +17,8 @@ import numpy as np
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 #: What systems leave between the files of users: AppleDouble files, thumbnails, rubbish bins.
 _OF_THE_SYSTEM = ('.', '@eaDir', '__MACOSX', '$RECYCLE.BIN')
+#: More than any camera of a benchmark has; a few compressed bytes can claim far more.
+MAX_PIXELS = 2**26
 _ORIENTATION = 274
 #: First bytes of a TIFF file -> byte order, and whether its offsets have 64 bits (BigTIFF).
 _TIFF = {
@@ -39,10 +43,16 @@ def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """What OpenCV makes of the bytes of a file, see ``cv2.imdecode``, in the rows that are stored.
 
     Raises:
-        ValueError: They are not a picture, cut off, or claim a size beyond all bounds.
+        ValueError: They are not a picture, are cut off, or claim more than :func:`max_pixels`.
     """
     if not len(data):
         raise ValueError('the file is empty')
+    claimed, limit = _claimed_pixels(data), max_pixels()
+    if claimed > limit:
+        raise ValueError(
+            f'the picture claims {claimed:,} pixels, more than {limit:,}; if you trust it, '
+            f'SRTRACK_MAX_PIXELS={claimed} in the environment lets it in'
+        )
     if flags != cv2.IMREAD_UNCHANGED:  # which is all bits set, and ignores the orientation as well
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -52,6 +62,38 @@ def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     if picture is None:
         raise ValueError('not a picture, or cut off')
     return picture
+
+
+def max_pixels() -> int:
+    """Pixels up to which a picture is decoded: ``$SRTRACK_MAX_PIXELS``, by default 2^26 (8192 x 8192).
+
+    Raises:
+        ValueError: The variable is not a positive whole number.
+    """
+    text = os.environ.get('SRTRACK_MAX_PIXELS', '')
+    if not text:
+        return MAX_PIXELS
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f'SRTRACK_MAX_PIXELS={text!r} is not a positive whole number')
+    return int(text)
+
+
+def _claimed_pixels(data) -> int:
+    """Width times height by the header, before any pixel is decoded.
+
+    0 where Pillow does not know the format; OpenCV then has the last word, with a limit of its own.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(io.BytesIO(data)) as picture:
+                return picture.width * picture.height
+    except Image.DecompressionBombError as error:  # 'Image size (400000000 pixels) exceeds ...'
+        return int(re.search(r'\d+', str(error))[0])
+    except Exception:
+        return 0
 
 
 def orientation(data: bytes) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -76,3 +78,37 @@ def test_names():
     assert [name for name in files if is_picture(name)] == ['0.jpg', 'A.TIF']
     folders = ['a', '@eaDir', '__MACOSX', '.Trashes', '$RECYCLE.BIN', '@home', '_b']
     assert [name for name in folders if not is_of_the_system(name)] == ['a', '@home', '_b']
+
+
+def claim(data, suffix, side):
+    """The picture, with a header that claims ``side`` x ``side`` pixels."""
+    claimed = bytearray(data)
+    if suffix == '.png':
+        claimed[16:24] = side.to_bytes(4, 'big') * 2
+        claimed[29:33] = zlib.crc32(claimed[12:29]).to_bytes(4, 'big')
+    else:
+        at = data.index(b'\xff\xc0') + 5
+        claimed[at : at + 4] = side.to_bytes(2, 'big') * 2
+    return bytes(claimed)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+@pytest.mark.parametrize('side', [8193, 20_000])
+def test_a_picture_that_claims_too_much_is_not_decoded(suffix, side, monkeypatch):
+    data = claim(encode(PIXELS, suffix), suffix, side)
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
+    for load in (DecodePicture(), DecodeDepth()):
+        with pytest.raises(ValueError, match=rf'{side**2:,} pixels, more than 67,108,864'):
+            load(data)
+    monkeypatch.setattr(cv2, 'imdecode', decode)
+
+    small = encode(PIXELS, suffix)
+    monkeypatch.setenv('SRTRACK_MAX_PIXELS', str(84 * 60 - 1))
+    with pytest.raises(ValueError, match=r'SRTRACK_MAX_PIXELS=5040 in the environment'):
+        DecodePicture()(small)
+    monkeypatch.setenv('SRTRACK_MAX_PIXELS', '5040')
+    assert DecodePicture()(small).shape == (60, 84, 3)
+    monkeypatch.setenv('SRTRACK_MAX_PIXELS', '1e9')
+    with pytest.raises(ValueError, match=r"SRTRACK_MAX_PIXELS='1e9' is not a positive whole"):
+        DecodePicture()(small)

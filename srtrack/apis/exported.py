@@ -13,6 +13,8 @@ from srtrack.analysis.complexity import build_on_meta
 from srtrack.models.heads import CenterHead
 from srtrack.models.trackers import BaseTracker
 
+from .exported_check import check_program
+
 OUTPUTS = ('boxes', 'score_map', 'size_map', 'offset_map')
 #: File format -> backend of ``init_tracker``.
 BACKENDS = dict(onnx='onnxruntime', torch='torch.export')
@@ -112,7 +114,7 @@ def load_exported(path: str | Path, backend: str, device: str = 'cpu'):
     """Load a file of :func:`save_exported` as a function with the interface of :class:`Network`.
 
     Raises:
-        ValueError: The backend is unknown.
+        ValueError: The backend is unknown, or the file is refused; see :func:`check_program`.
         FileNotFoundError: The file does not exist.
         ImportError: The package onnxruntime is missing.
     """
@@ -124,6 +126,7 @@ def load_exported(path: str | Path, backend: str, device: str = 'cpu'):
         )
     if backend == 'onnxruntime':
         return _OnnxSession(str(path), device)
+    check_program(path)
     module = torch.export.load(str(path)).module().to(device)
 
     @torch.no_grad()
