@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
 from srtrack.cli.command import run_command
@@ -17,6 +19,7 @@ __all__ = [
     'add_config_arguments', 'add_launcher_arguments', 'add_options_argument', 'load_config',
     'named_paths', 'run_command',
 ]  # fmt: skip
+RUNNER_ARGUMENTS = set(inspect.signature(Runner.__init__).parameters)
 #: Default hooks of MMEngine's runner; it skips those that are None.
 MMENGINE_HOOKS = {
     'runtime_info',
@@ -98,6 +101,7 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
                 f'--cfg-options {key}: the config {path} has no setting {key.split(".")[0]!r}; '
                 f'it has {", ".join(sorted(config))}'
             )
+        _check_takes_effect(key, config)
     if options:
         config.merge_from_dict(options)
     if any(key.split('.')[0] == 'custom_imports' for key in options or {}):
@@ -105,6 +109,26 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
     _drop_hooks(config, known_hooks)
     check_config(config)
     return config
+
+
+def _check_takes_effect(key: str, config: Config) -> None:
+    """Refuse to set a variable of a config file: settings hold copies of it, made when it was read."""
+    name = key.split('.')[0]
+    settings = {*RUNNER_KEYS, *RUNNER_ARGUMENTS, 'custom_imports', 'model_wrapper_cfg'}
+    if name in settings or config.get('default_scope') != 'srtrack':
+        return
+    copies = [
+        f'{where}.{inner}'
+        for where, setting in config.items()
+        if where in settings and isinstance(setting, dict)
+        for inner, value in setting.items()
+        if value == config[name]
+    ]
+    instead = ' or '.join(copies) or 'these, such as train_dataloader.dataset,'
+    raise ValueError(
+        f'--cfg-options {key} changes nothing: {name} is a variable of the config file, and settings '
+        f'hold copies of it. Set {instead} instead'
+    )
 
 
 def _drop_hooks(config: Config, known: set[str]) -> None:
