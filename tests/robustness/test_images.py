@@ -23,10 +23,13 @@ from campaign import (
     write_dataset,
 )
 from PIL import Image
+from turned_pictures import turn, turned_tiff, turned_webp
 
 from srtrack.apis.inference import Tracker
 from srtrack.datasets import FrameDataset, FrameError, MultiModalFolder, PairDataset
+from srtrack.evaluation.benchmarks import read_annotation
 from srtrack.registry import MODELS
+from srtrack.tracking.streams import PictureFolder
 
 #: What is on the disk afterwards, given the bytes, the suffix and random numbers.
 BREAKING = {
@@ -164,6 +167,43 @@ def test_unusual_picture_is_read_right(dataset, kind, case):
     name, frame, path, _ = break_one(dataset, kind, HARMLESS[kind], case)
     assert_same_as_pillow(read_frames(dataset)[name, frame], path)
     assert len(read_pairs(dataset, max_unreadable=0)) == 40
+    ended(WENT_ON)
+
+
+#: From pixels, an orientation and random numbers to the bytes of a file.
+TURNED = {
+    'jpeg': lambda pixels, value, rng: turn(encode(pixels[..., ::-1], '.jpg'), value),
+    'png': lambda pixels, value, rng: turn(encode(pixels[..., ::-1], '.png'), value),
+    'webp': lambda pixels, value, rng: turned_webp(pixels, value),
+    'tiff': lambda pixels, value, rng: turned_tiff(pixels, value, '<>'[rng.integers(2)]),
+    'large tiff': lambda pixels, value, rng: turned_tiff(
+        pixels, value, '<>'[rng.integers(2)], True
+    ),
+}
+
+
+@pytest.mark.parametrize('case', cases(2, 14))
+@pytest.mark.parametrize('kind', TURNED)
+def test_picture_that_viewers_turn(dataset, kind, case):
+    """Frames, crops, live streams and sizes for the evaluation: all are as stored."""
+    rng = generator(kind, case)
+    stream, name, frame = ('rgb', 'aux')[case % 2], SEQUENCES[rng.integers(3)], 0
+    (path,) = (dataset / name / stream).glob(f'{frame:04d}.*')
+    pixels, orientation = draw_picture(rng), 2 + case % 7
+    path.write_bytes(TURNED[kind](pixels, 1, np.random.default_rng(case)))
+    straight, pairs = read_frames(dataset), read_pairs(dataset, max_unreadable=0)
+    channels = straight[name, frame][..., 3 * (stream == 'aux') :][..., :3]
+    assert np.abs(channels.astype(int) - pixels).max() <= (60 if kind == 'jpeg' else 0)
+    path.write_bytes(TURNED[kind](pixels, orientation, np.random.default_rng(case)))
+    for key, frames in read_frames(dataset).items():
+        np.testing.assert_array_equal(frames, straight[key])
+    for ours, theirs in zip(read_pairs(dataset, max_unreadable=0), pairs):
+        assert all(
+            (ours['inputs'][part] == theirs['inputs'][part]).all() for part in ours['inputs']
+        )
+    np.testing.assert_array_equal(PictureFolder(path.parent).read(0), channels)
+    (dataset / name / stream).rename(dataset / name / 'color')
+    assert read_annotation('depthtrack', dataset, name).image_size == (WIDTH, HEIGHT)
     ended(WENT_ON)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -151,6 +152,63 @@ def test_arrays_that_no_camera_writes(tmp_path, kind):
         read_events(path, WIDTH, HEIGHT)
     assert part in str(error.value)
     ended(REFUSED)
+
+
+TYPES = [
+    'bool',
+    'int8',
+    'uint8',
+    'int16',
+    'uint16',
+    'int32',
+    'uint32',
+    'int64',
+    'uint64',
+    'float32',
+    'float64',
+]
+
+
+@pytest.mark.parametrize('case', cases(40, 600))
+def test_columns_of_any_type(tmp_path, case):
+    """Times and offsets near the limits of their types: as Python's integers have it, or refused."""
+    rng = generator('types', case)
+    kind, unit = TYPES[case % len(TYPES)], rng.choice(['s', 'ms', 'us', 'ns'])
+    low, high = (0, 1) if kind == 'bool' else (0, 1000)
+    if 'int' in kind:
+        limits = np.iinfo(kind)
+        low, high = [(limits.max - 100, limits.max), (limits.min, limits.min + 100), (5, 100)][
+            rng.integers(3)
+        ]
+    t = sorted(int(low) + int(step) for step in rng.integers(0, int(high) - int(low) + 1, 5))
+    offset = int(
+        rng.choice([0, 1, 7, -9, 65_536, 4_294_000_000, 49_599_300_523, 2**61, 2**62, -(2**40)])
+    )
+    small = [name for name in TYPES if name != 'bool']
+    columns = dict(
+        t=np.array(t, kind),
+        x=rng.integers(0, WIDTH, 5).astype(rng.choice(small)),
+        y=rng.integers(0, HEIGHT, 5).astype(rng.choice(small)),
+        p=rng.integers(0, 2, 5).astype(rng.choice(TYPES)),
+    )
+    kinds = [each for each in TYPES if each != 'bool' and (np.array(offset).astype(each) == offset)]
+    stated = np.array(offset, rng.choice([each for each in kinds if each != 'float32']))
+    path = tmp_path / 'events.npz'
+    np.savez(path, t_offset=stated, **columns)
+    factor, divisor = dict(s=(10**6, 1), ms=(1000, 1), us=(1, 1), ns=(1, 1000))[unit]
+    expected = [round(Fraction(int(each) + offset) * factor / divisor) for each in t]
+    try:
+        events = read_events(path, WIDTH, HEIGHT, time_unit=unit)
+    except ValueError as error:
+        assert str(path) in str(error) and 'too large' in str(error)
+        assert max(map(abs, [*expected, t[0] + offset, t[-1] + offset])) >= 2**62 - 10**6
+        ended(REFUSED)
+        return
+    close = 0 if 'float' not in kind else max(map(abs, expected)) * 1e-15 + 1
+    assert max(abs(int(ours) - theirs) for ours, theirs in zip(events.t, expected)) <= close
+    for name in 'xyp':
+        np.testing.assert_array_equal(getattr(events, name), columns[name].astype(int))
+    ended(WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(4, 40))
