@@ -1,10 +1,14 @@
 """Sequences, training pairs and test frames."""
 
 from .benchmarks import (
+    CDTB,
     COESOT,
     FE108,
+    GTOT,
+    RGBT210,
     RGBT234,
     VOTRGBD2022,
+    VTUAV,
     DepthTrack,
     GOT10k,
     LasHeR,
@@ -39,12 +43,16 @@ from .transforms import (
 )
 
 __all__ = [
+    'CDTB',
     'COCO',
     'COESOT',
     'FE108',
+    'GTOT',
     'MODALITIES',
+    'RGBT210',
     'RGBT234',
     'VOTRGBD2022',
+    'VTUAV',
     'BrightnessJitter',
     'DecodeDepth',
     'DecodePicture',

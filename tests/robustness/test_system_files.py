@@ -79,14 +79,16 @@ def test_frames_between_files_of_the_system(dataset, sound, system, case):
 @pytest.mark.parametrize('case', cases(1, 6))
 @pytest.mark.parametrize('system', SYSTEMS, ids=lambda system: system.__name__)
 @pytest.mark.parametrize(
-    'protocol', ['lasher', 'rgbt234', 'visevent', 'coesot', 'fe108', 'depthtrack']
+    'protocol', ['lasher', 'rgbt234', 'vtuav', 'visevent', 'coesot', 'fe108', 'depthtrack']
 )
 def test_evaluation_between_files_of_the_system(tmp_path, protocol, system, case):
     """The scores are those of the clean folders."""
-    rng, length = generator(system.__name__, case), 8
+    rng, length = generator(system.__name__, case), 21
+    stride = 10 if protocol == 'vtuav' else 1  # of the annotated frames
     files = {
         'lasher': {'{}.txt': 4}, 'fe108': {'{}/groundtruth_rect.txt': 4},
         'rgbt234': {'{}/visible.txt': 4, '{}/infrared.txt': 4},
+        'vtuav': {'{}/rgb.txt': 4, '{}/ir.txt': 4},
         'visevent': {'gt_rect/{}.txt': 4, 'absent/{}.txt': 1},
         'coesot': {'{}/groundtruth.txt': 4, '{}/absent.txt': 1}, 'depthtrack': {'{}/groundtruth.txt': 4},
     }[protocol]  # fmt: skip
@@ -98,7 +100,8 @@ def test_evaluation_between_files_of_the_system(tmp_path, protocol, system, case
         for file, columns in files.items():
             path = tmp_path / 'gt' / file.format(name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savetxt(path, boxes if columns == 4 else flags, fmt='%d', delimiter=',')
+            truth = boxes if columns == 4 else flags
+            np.savetxt(path, truth[::stride], fmt='%d', delimiter=',')
         (tmp_path / 'mine').mkdir(exist_ok=True)
         np.savetxt(tmp_path / 'mine' / f'{name}.txt', boxes + rng.integers(0, 5, 4), delimiter=',')
         np.savetxt(tmp_path / 'mine' / f'{name}_score.txt', rng.random(length))

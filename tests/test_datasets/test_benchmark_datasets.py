@@ -136,6 +136,76 @@ def test_rgbt234_has_boxes_per_modality(tmp_path):
         np.testing.assert_array_equal(sequence.aux_boxes[:, 0], [5, 6, 7])
 
 
+def test_rgbt210_has_one_box_a_frame(tmp_path):
+    folder = tmp_path / 'RGBT210' / 'yellowcar'
+    write_stream(folder / 'visible', [f'{i:05d}v.jpg' for i in range(1, 4)])
+    write_stream(folder / 'infrared', [f'{i:05d}i.jpg' for i in range(1, 4)])
+    (folder / 'init.txt').write_text(rows(3))
+    (sequence,) = build(type='RGBT210', data_root=tmp_path / 'RGBT210')
+    assert len(sequence) == 3 and sequence.aux_boxes is None and sequence.aux_kind == 'thermal'
+    (folder / 'init.txt').rename(folder / 'visible.txt')
+    (sequence,) = build(type='RGBT210', data_root=tmp_path / 'RGBT210', split='test')
+    np.testing.assert_array_equal(sequence.boxes[2], [2, 2, 8, 6])
+
+
+def test_gtot_has_corners_in_blanks(tmp_path):
+    """Two sequences are of other formats: frames of either suffix, and one more than boxes."""
+    for name, suffix, length in (('BlackCar', '.png', 3), ('Otcbvs', '.bmp', 4)):
+        folder = tmp_path / 'GTOT' / name
+        for stream in 'vi':
+            write_stream(
+                folder / stream, [f'{i:05d}{stream}{suffix}' for i in range(1, length + 1)]
+            )
+            text = ''.join(f'{i + 5 * (stream == "i")} 155 309 218\n' for i in range(3))
+            (folder / f'groundTruth_{stream}.txt').write_text(text)
+        (folder / 'init.txt').write_text('209\t155\t100\t63\n' * 3)
+    for sequence in build(type='GTOT', data_root=tmp_path / 'GTOT'):
+        np.testing.assert_array_equal(sequence.boxes[2], [2, 155, 307, 63])
+        np.testing.assert_array_equal(sequence.aux_boxes[0], [5, 155, 304, 63])
+        assert len(sequence) == 3 and sequence.read(2)['aux'].shape == (HEIGHT, WIDTH, 3)
+
+
+def write_vtuav_sequence(folder, length=25):
+    for stream in ('rgb', 'ir'):
+        write_stream(folder / stream, [f'{i:06d}.jpg' for i in range(length)])
+        (folder / f'{stream}.txt').write_text('10 20 8 6\n0 0 0 0\n30 20 8 6\n')
+
+
+@pytest.mark.parametrize('inside', ['', 'test_LT', 'train_ST'])
+def test_vtuav_as_its_archives_unpack(tmp_path, inside):
+    root = tmp_path / 'VTUAV'
+    archives = {
+        'train_ST_004': ['pedestrian_042', 'car_001'], 'train_ST_006': ['pedestrian_042', 'bus_1'],
+        'train_LT_001': ['tricycle_1'], 'test_ST_001': ['bus_2'], 'test_ST_010': ['bus_10'],
+        'test_LT_001': ['animal_1', 'bike_1'],
+    }  # fmt: skip
+    for archive, names in archives.items():
+        split = archive[: archive.rindex('_')]
+        for name in names:
+            write_vtuav_sequence(root / (split if split == inside else '.') / archive / name)
+    found = {
+        split: names_of(build(type='VTUAV', data_root=root, split=split))
+        for split in ('train_ST', 'train_LT', 'test_ST', 'test_LT')
+    }
+    assert found == {
+        'train_ST': ['car_001', 'pedestrian_042', 'bus_1'], 'train_LT': ['tricycle_1'],
+        'test_ST': ['bus_2', 'bus_10'], 'test_LT': ['animal_1', 'bike_1'],
+    }  # fmt: skip
+    if not inside:
+        assert len(build(type='VTUAV', data_root=root, split='train')) == 4
+        with pytest.raises(FileNotFoundError, match=r'split=.*test_ST'):
+            build(type='VTUAV', data_root=root)
+    sequence = build(type='VTUAV', data_root=root, split='test_ST')[0]
+    assert len(sequence) == 25
+    np.testing.assert_array_equal(np.flatnonzero(sequence.present), [0, 20])
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(sequence.boxes[:, 0])), [0, 10, 20])
+    np.testing.assert_array_equal(sequence.aux_boxes[20], [30, 20, 8, 6])
+    shutil.rmtree(root)
+    root.mkdir()
+    with pytest.raises(FileNotFoundError, match=r'no folder test_ST or test_ST_\*'):
+        build(type='VTUAV', data_root=root, split='test_ST')
+
+
 # --- RGB + depth -----------------------------------------------------------------------------
 
 
@@ -172,6 +242,17 @@ def test_vot_workspace(tmp_path):
     for root in (tmp_path, tmp_path / 'sequences'):
         dataset = build(type='VOTRGBD2022', data_root=root)
         assert (dataset.name, names_of(dataset)) == ('VOT-RGBD2022', ['box1', 'apple'])
+
+
+def test_cdtb_lies_as_a_workspace_of_the_toolkit(tmp_path):
+    root = tmp_path / 'CDTB' / 'sequences'
+    for name in ('backpack_blue', 'ball10_wild'):
+        write_depth_sequence(root / name)
+    (root / 'list.txt').write_text('ball10_wild\n')
+    assert names_of(build(type='CDTB', data_root=tmp_path / 'CDTB')) == ['ball10_wild']
+    (root / 'list.txt').unlink()
+    sequence = build(type='CDTB', data_root=root)[0]
+    assert sequence.read(0)['aux'].shape == (HEIGHT, WIDTH, 3) and sequence.aux_kind == 'depth'
 
 
 # --- RGB + events ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.evaluation.results import ResultFileError
 
 BOXES = '5,6,7,8\n6,7,8,9\n7,8,9,10\n'
+CORNERS = '5 6 12 14\n6 7 14 16\n7 8 16 18\n'
 ARRAY = [[5, 6, 7, 8], [6, 7, 8, 9], [7, 8, 9, 10]]
 
 
@@ -29,6 +30,9 @@ def write(folder, files):
         ('ope', {'a.txt': BOXES}),
         ('lasher', {'a.txt': BOXES}),
         ('rgbt234', {'a/visible.txt': BOXES, 'a/infrared.txt': BOXES, 'a/visible-o.txt': 'x'}),
+        ('rgbt210', {'a/init.txt': BOXES}),
+        ('rgbt210', {'a/visible.txt': BOXES}),
+        ('gtot', {'a/groundTruth_v.txt': CORNERS, 'a/groundTruth_i.txt': CORNERS}),
         ('visevent', {'gt_rect/a.txt': BOXES, 'absent/a.txt': '0\n1\n0\n'}),
         ('coesot', {'a/groundtruth.txt': BOXES, 'a/absent.txt': '1\n0\n1\n'}),
         ('fe108', {'a.txt': BOXES}),
@@ -46,7 +50,7 @@ def test_ground_truth_is_read_as_the_benchmark_has_it(tmp_path, protocol, files)
     np.testing.assert_array_equal(annotation.boxes, ARRAY)
     if protocol in ('visevent', 'coesot'):
         assert annotation.present.tolist() == [True, False, True]
-    if protocol == 'rgbt234':
+    if protocol in ('rgbt234', 'gtot'):
         np.testing.assert_array_equal(annotation.aux_boxes, ARRAY)
     if protocol == 'vot-rgbd2022':
         assert annotation.anchors.tolist() == [1, 0, -1]

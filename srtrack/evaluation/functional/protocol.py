@@ -88,13 +88,19 @@ class Evaluation:
 
 
 class Measure(NamedTuple):
-    """A number from a curve: its mean (``at=None``) or its value at threshold index ``at``."""
+    """A number from a curve: its mean (``at=None``) or its value at threshold index ``at``.
+
+    With ``trapezoids`` the mean is taken of the middles between neighbours: the area under the curve.
+    """
 
     curve: str
     at: int | None = None
+    trapezoids: bool = False
 
     def read(self, curves: np.ndarray) -> np.ndarray:
         """Compute measures (...) from curves (..., K)."""
+        if self.trapezoids:
+            curves = (curves[..., 1:] + curves[..., :-1]) / 2
         return curves.mean(axis=-1) if self.at is None else curves[..., self.at]
 
 
@@ -193,6 +199,7 @@ class CurveProtocol(Protocol):
         measures: Measure name -> its curve and threshold.
         sequence_curves: ``(annotation, track) -> {curve name: (K,) fractions of frames}``.
         drop_zero: Whether a sequence whose whole curve is zero is left out of that curve's mean.
+        pooled: Whether the frames of all sequences weigh the same. Default: the sequences do.
     """
 
     name: str
@@ -203,15 +210,17 @@ class CurveProtocol(Protocol):
     drop_zero: bool = False
     min_attribute: int = 1
     not_evaluated: frozenset[str] = frozenset()
+    pooled: bool = False
 
     def score(self, annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
-        """Compute the curves of one sequence."""
-        return self.sequence_curves(annotation, track)
+        """Compute the curves of one sequence, and count its frames."""
+        return dict(self.sequence_curves(annotation, track), frames=len(annotation))
 
     def summarise(self, scored: list[dict[str, np.ndarray]]) -> Summary:
         """Compute each measure from the mean of its curve."""
         curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
-        means = {name: self._mean(rows) for name, rows in curves.items()}
+        frames = np.array([row['frames'] for row in scored]) if self.pooled else None
+        means = {name: self._mean(rows, frames) for name, rows in curves.items()}
         return Summary(
             values={key: float(m.read(means[m.curve])) for key, m in self.measures.items()},
             per_sequence={key: m.read(curves[m.curve]) for key, m in self.measures.items()},
@@ -221,8 +230,10 @@ class CurveProtocol(Protocol):
     def resample(self, scored: list[dict[str, np.ndarray]]) -> Resample:
         """Resample the mean curves; see :meth:`Protocol.resample`."""
         curves = {name: np.stack([row[name] for row in scored]) for name in self.thresholds}
+        frames = np.array([row['frames'] for row in scored]) if self.pooled else 1
 
         def values(weights: np.ndarray) -> dict[str, np.ndarray]:
+            weights = weights * frames
             means = {name: self._weighted_mean(rows, weights) for name, rows in curves.items()}
             return {
                 key: measure.read(means[measure.curve]) for key, measure in self.measures.items()
@@ -236,8 +247,10 @@ class CurveProtocol(Protocol):
         with np.errstate(invalid='ignore'):
             return (weights @ curves) / counts[..., None]
 
-    def _mean(self, curves: np.ndarray) -> np.ndarray:
-        """(K,) mean of curves (S, K); NaN if no sequence is left to average."""
+    def _mean(self, curves: np.ndarray, frames: np.ndarray | None) -> np.ndarray:
+        """(K,) mean of curves (S, K), by frames (S,) if given; NaN if no sequence is left."""
+        if frames is not None:
+            return np.average(curves, axis=0, weights=frames)
         if self.drop_zero:
             curves = curves[curves.any(axis=1)]
         if not len(curves):

@@ -24,14 +24,7 @@ ATTRIBUTES = ('BC', 'CM', 'DEF', 'FM', 'HO', 'LI', 'LR', 'MB', 'NO', 'TC', 'PO',
 def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarray]:
     """Success and precision curves of one sequence, with the better modality in each frame."""
     require_length(annotation, track)
-    if annotation.aux_boxes is None:
-        raise TrackError('the protocol needs the boxes of both modalities')
-    if len(annotation.aux_boxes) != len(annotation):
-        raise TrackError(
-            f'{len(annotation)} visible and {len(annotation.aux_boxes)} infrared boxes'
-        )
-    boxes = np.round(_single(track.boxes[: len(annotation)]))
-    truths = np.stack([_single(annotation.boxes), _single(annotation.aux_boxes)])
+    boxes, truths = np.round(single(track.boxes[: len(annotation)])), both_truths(annotation)
     values = {
         'success': count_above(overlap(boxes, truths).max(axis=0), OVERLAP_NUMPY),
         'precision': count_within(center_error(boxes, truths).min(axis=0), PIXEL),
@@ -39,7 +32,22 @@ def sequence_curves(annotation: Annotation, track: Track) -> dict[str, np.ndarra
     return {name: counts / len(annotation) for name, counts in values.items()}
 
 
-def _single(boxes: np.ndarray) -> np.ndarray:
+def both_truths(annotation: Annotation) -> np.ndarray:
+    """(2, T, 4) boxes of both modalities, as the toolkit reads them.
+
+    Raises:
+        TrackError: A modality has none, or fewer than the other.
+    """
+    if annotation.aux_boxes is None:
+        raise TrackError('the protocol needs the boxes of both modalities')
+    if len(annotation.aux_boxes) != len(annotation):
+        raise TrackError(
+            f'{len(annotation)} visible and {len(annotation.aux_boxes)} infrared boxes'
+        )
+    return np.stack([single(annotation.boxes), single(annotation.aux_boxes)])
+
+
+def single(boxes: np.ndarray) -> np.ndarray:
     """Round boxes to float32, as the toolkit reads them, and return them in float64."""
     return np.asarray(boxes, dtype=np.float32).astype(np.float64)
 
