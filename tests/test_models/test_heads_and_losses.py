@@ -75,3 +75,21 @@ def test_decode(golden, windowed):
 def test_hann_window(golden):
     for size in (16, 24):
         assert_exact(hann_window(size), golden[f'hann2d_{size}'][0, 0])
+
+
+def test_maps_and_loss_of_half_precision_features_are_finite():
+    head = CenterHead(8, channels=8)
+    with torch.no_grad():
+        head.score[-1].bias.fill_(40.0)  # as sure as can be, everywhere
+    with torch.autocast('cpu', torch.bfloat16):
+        maps = head(torch.randn(2, 8, 4, 4))
+    assert all(each.dtype == torch.float32 for each in maps.values())
+    boxes, _ = head.decode(maps)
+    losses = head.loss_module(maps['score_map'], boxes, torch.tensor([[0.3, 0.3, 0.2, 0.2]] * 2))
+    losses['loss_cls'].backward()
+    assert losses['loss_cls'].isfinite() and head.score[-1].bias.grad.isfinite().all()
+
+
+def test_scores_start_at_their_prior():
+    scores = CenterHead(8, channels=8, prior_score=0.02)(torch.randn(2, 8, 4, 4))['score_map']
+    torch.testing.assert_close(scores, torch.full_like(scores, 0.02))

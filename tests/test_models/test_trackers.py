@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from srtrack.models.backbones.conv_stem import CostVolume
 from srtrack.models.pretrained import CheckpointError, load_weights
 from srtrack.registry import MODELS
 from srtrack.structures import TrackDataSample
@@ -115,3 +116,42 @@ def test_dual_branch_equals_its_definition():
     actual = model(inputs['template'], inputs['search'])
     assert actual.shape == (3, 32, 4, 4)
     torch.testing.assert_close(actual.flatten(2).transpose(1, 2), expected)
+
+
+STEM = dict(BRANCH, stem_widths=(8, 12, 16))
+
+
+def test_a_stem_makes_tokens_of_places_row_by_row():
+    stem, search = build(STEM).eval().patch_embed, pair(3)['search']
+    still, fine = stem(search)
+    assert still.shape == (3, 16, 32) and fine.shape == (3, 12, 8, 8)
+    # What is moved by one token takes its description with it, away from the border.
+    moved, _ = stem(search.roll((16, 32), dims=(2, 3)))
+    moved, still = moved.unflatten(1, (4, 4)), still.unflatten(1, (4, 4))
+    torch.testing.assert_close(moved[:, 2, 3], still[:, 1, 1], rtol=1e-4, atol=1e-5)
+
+
+def test_cost_volume_is_the_cosine_of_places():
+    volume = CostVolume(num_places=6, embed_dims=24).double()
+    volume.norm, volume.proj = torch.nn.Identity(), torch.nn.Identity()
+    template, search = torch.randn(2, 5, 2, 3).double(), torch.randn(2, 5, 4, 4).double()
+    tokens = volume(template, search).unflatten(1, (2, 2)).unflatten(3, (6, 2, 2))
+    centered = [each - search.mean((2, 3), keepdim=True) for each in (template, search)]
+    # Token (1, 0), lower right of its four places, and the template's place (1, 2).
+    expected = torch.cosine_similarity(centered[0][:, :, 1, 2], centered[1][:, :, 3, 1])
+    torch.testing.assert_close(tokens[:, 1, 0, 1 * 3 + 2, 1, 1], expected)
+
+
+def test_a_stem_of_another_stride_is_refused():
+    with pytest.raises(ValueError, match='stride of 8, not patch_size=16'):
+        build(dict(BRANCH, stem_widths=(8, 16)))
+
+
+def test_a_branch_with_a_stem_is_copied_whole():
+    source = build(dict(ONE_STREAM, backbone=STEM), seed=1)
+    dual = build(dict(DUAL, backbone=dict(DUAL['backbone'], branch=STEM)), seed=2)
+    load_weights(dual, source.state_dict(), 'one-stream')
+    weights = source.state_dict()
+    for name, value in dual.state_dict().items():
+        assert torch.equal(value, weights[dual.source_name(name)]), name
+    assert dual(pair(6))['boxes'].shape == (3, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -14,6 +15,7 @@ from srtrack.registry import MODELS
 
 from .candidate_elimination import CandidateElimination
 from .checkpointing import block_runner
+from .conv_stem import ConvStem, CostVolume
 
 
 @MODELS.register_module()
@@ -31,6 +33,9 @@ class OneStreamViT(BaseModule):
         template_size (int): Side of the template in pixels.
         search_size (int): Side of the search region in pixels.
         patch_size (int): Side of a patch in pixels; divides both sizes.
+        stem_widths (Sequence[int], optional): Channels of a :class:`ConvStem` that makes the tokens;
+            three of them for a patch size of 16. A :class:`CostVolume` then tells each search token
+            where it looks like the template. Default: patches are projected.
         in_channels (int): Channels of each image.
         embed_dims (int): Width D of a token.
         depth (int): Number of blocks.
@@ -64,6 +69,7 @@ class OneStreamViT(BaseModule):
         candidate_elimination: dict | None = None,
         with_cp: bool = False,
         init_cfg: dict | None = None,
+        stem_widths: Sequence[int] | None = None,
     ):
         super().__init__(init_cfg)
         for key, size in (('template_size', template_size), ('search_size', search_size)):
@@ -73,16 +79,26 @@ class OneStreamViT(BaseModule):
             raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f'drop_path_rate={drop_path_rate} is not in [0, 1)')
+        if stem_widths is not None and 2 ** (len(stem_widths) + 1) != patch_size:
+            raise ValueError(
+                f'stem_widths={tuple(stem_widths)} makes a stride of {2 ** (len(stem_widths) + 1)}, '
+                f'not patch_size={patch_size}'
+            )
         self.template_size = template_size
         self.search_size = search_size
         self.with_cp = with_cp
         self.in_channels = in_channels
         self.embed_dims = embed_dims
         self.search_grid = search_size // patch_size
+        self.stem = stem_widths is not None
         self.num_template = (template_size // patch_size) ** 2
         self.num_search = self.search_grid**2
 
-        self.patch_embed = PatchEmbed(None, patch_size, in_channels, embed_dims)
+        if stem_widths is None:
+            self.patch_embed = PatchEmbed(None, patch_size, in_channels, embed_dims)
+        else:
+            self.patch_embed = ConvStem(in_channels, stem_widths, embed_dims)
+            self.cost_volume = CostVolume(4 * self.num_template, embed_dims)
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.num_template, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.num_search, embed_dims))
         self.temporal_embed = temporal_embed
@@ -119,8 +135,11 @@ class OneStreamViT(BaseModule):
 
     def embed(self, template: Tensor, search: Tensor) -> Tensor:
         """Embed images (B, C, h, h) and (B, C, H, H) as tokens (B, N, D), template tokens first."""
-        z = self.patch_embed(template) + self.pos_embed_z
-        x = self.patch_embed(search) + self.pos_embed_x
+        z, x = self.patch_embed(template), self.patch_embed(search)
+        if self.stem:
+            (z, fine_z), (x, fine_x) = z, x
+            x = x + self.cost_volume(fine_z, fine_x)
+        z, x = z + self.pos_embed_z, x + self.pos_embed_x
         if self.temporal_embed:
             z, x = z + self.temporal_pos_embed_z, x + self.temporal_pos_embed_x
         return torch.cat([z, x], dim=1)

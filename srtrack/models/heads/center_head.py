@@ -34,6 +34,11 @@ def _tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], out_channels, 1))
 
 
+def _at_least_float32(logits: Tensor) -> Tensor:
+    # In bfloat16, 1 - 1e-4 is 1 and its complement has no logarithm.
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
 @MODELS.register_module()
 class CenterHead(BaseModule):
     """Predicts score, size and offset maps from search features, and decodes them to a box.
@@ -43,6 +48,9 @@ class CenterHead(BaseModule):
         channels (int): Width of the first convolution of each tower.
         loss (dict, optional): Config of a loss ``loss(score_map, boxes, targets)``. Default:
             :class:`TrackingLoss`.
+        prior_score (float, optional): Score of a cell before training, in (0, 1), so that the many
+            cells without a target do not drown the rest at first (Lin et al., "Focal loss", ICCV
+            2017). Default: wherever the random weights put it.
         init_cfg (dict, optional): MMEngine's initialisation config.
     """
 
@@ -52,11 +60,15 @@ class CenterHead(BaseModule):
         channels: int = 256,
         loss: dict | None = None,
         init_cfg: dict | None = None,
+        prior_score: float | None = None,
     ):
         super().__init__(init_cfg)
         self.score = _tower(in_channels, channels, 1)
         self.size = _tower(in_channels, channels, 2)
         self.offset = _tower(in_channels, channels, 2)
+        if prior_score is not None:
+            nn.init.zeros_(self.score[-1].weight)
+            nn.init.constant_(self.score[-1].bias, math.log(prior_score / (1 - prior_score)))
         self.loss_module = MODELS.build(loss) if loss else TrackingLoss()
 
     def forward(self, feature: Tensor) -> dict[str, Tensor]:
@@ -66,10 +78,13 @@ class CenterHead(BaseModule):
         sizes (w, h as fractions of the search region) lie in [1e-4, 1 - 1e-4]; offsets (x, y) are
         in cells and unbounded.
         """
+        score, size, offset = (
+            _at_least_float32(tower(feature)) for tower in (self.score, self.size, self.offset)
+        )
         return dict(
-            score_map=self.score(feature).sigmoid().clamp(1e-4, 1 - 1e-4),
-            size_map=self.size(feature).sigmoid().clamp(1e-4, 1 - 1e-4),
-            offset_map=self.offset(feature),
+            score_map=score.sigmoid().clamp(1e-4, 1 - 1e-4),
+            size_map=size.sigmoid().clamp(1e-4, 1 - 1e-4),
+            offset_map=offset,
         )
 
     @staticmethod
