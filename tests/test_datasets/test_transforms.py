@@ -16,6 +16,7 @@ from srtrack.datasets import (
     PackPair,
     SampleWindows,
 )
+from srtrack.datasets.crops import box_from_crop
 
 
 def _pair(sequence, rng, template=0, search=0):
@@ -74,6 +75,25 @@ def test_windows_are_those_of_ostrack(seed, x, y, w, h):
     assert template.side == np.ceil(np.sqrt(w * h) * 2)
 
 
+def test_template_jitter_moves_the_templates_window_alone():
+    box = np.array([40.0, 30.0, 20.0, 10.0])
+    windows = [
+        SampleWindows(template_jitter=0.1)(
+            dict(template_box=box, search_box=box, rng=np.random.default_rng(seed))
+        )
+        for seed in range(400)
+    ]
+    plain = SampleWindows()(dict(template_box=box, search_box=box, rng=np.random.default_rng(0)))
+    assert windows[0]['search_window'] == plain['search_window']
+    shifts = np.array([each['template_window'][:2] for each in windows]) - (50, 35)
+    sides = np.array([each['template_window'].side for each in windows])
+    np.testing.assert_allclose(shifts.mean(0), 0, atol=0.3)
+    np.testing.assert_allclose(shifts.std(0), (2.0, 1.0), rtol=0.15)
+    # The side is the geometric mean of two lognormal ones.
+    assert np.log(sides / (2 * np.sqrt(200))).std() == pytest.approx(0.1 / np.sqrt(2), rel=0.2)
+    assert all(np.array_equal(each['template_box'], box) for each in windows)
+
+
 def test_window_that_misses_the_target_is_refused():
     sampler = SampleWindows(center_jitter=8)
     outcomes = []
@@ -130,6 +150,20 @@ def test_labels_of_small_targets(memory, side):
     assert np.abs(errors[True]).max() < 1.05
     jittered = 0.5 * 256 / (4 * side)  # half a pixel of the picture, enlarged
     assert 1.05 < np.abs(errors[False]).max() < 1.05 + 2 * jittered
+
+
+@pytest.mark.parametrize('flip', [0, 1])
+def test_exact_boxes_are_those_that_the_tracker_reads(memory, flip):
+    box = np.array([60.0, 40, 21, 14])
+    pair = _pair(memory.sequence([box]), np.random.default_rng(0))
+    pair = LoadCrops(64, 256)(SampleWindows(exact_windows=True)(pair))
+    window = pair['search_window']
+    packed = PackPair(exact_boxes=True)(JointFlip(flip)(pair))
+    x, y, w, h = packed['data_samples'].gt_box.double().tolist()
+    found = box_from_crop((x + w / 2, y + h / 2, w, h), window, 256)
+    if flip:
+        found[0] = 2 * window.center_x - found[0] - found[2]
+    np.testing.assert_allclose(found, box, atol=1e-4)
 
 
 def test_black_crop_is_refused(memory):

@@ -27,10 +27,15 @@ class PackPair(BaseTransform):
         template_box: Whether ``inputs`` gets the target's box in the template as well, for
             backbones that tell its tokens apart (SUTrack): (4,) x, y, w, h as fractions of the
             distance from the first to the last pixel.
+        exact_boxes: Measure ``gt_box`` as :func:`~srtrack.datasets.crops.box_from_crop` reads it,
+            from edge to edge of the search region. Default: the public trackers' way, half a pixel of
+            the crop to the left and above (:func:`~srtrack.datasets.crops.box_to_crop`), which their
+            weights have learned and which their boxes are off by.
     """
 
-    def __init__(self, template_box: bool = False) -> None:
+    def __init__(self, template_box: bool = False, exact_boxes: bool = False) -> None:
         self.template_box = template_box
+        self.exact_boxes = exact_boxes
 
     def transform(self, results: dict) -> dict:
         """Pack ``template``, ``search`` and ``gt_box``."""
@@ -41,13 +46,16 @@ class PackPair(BaseTransform):
             size = inputs['template'].shape[-1]
             box = box_to_crop(results['template_box'], results['template_window'], size)
             inputs['template_box'] = torch.from_numpy(box * size / (size - 1)).float()
+        gt_box = results['gt_box'].copy()
+        if self.exact_boxes:
+            gt_box[:2] += 0.5 / inputs['search'].shape[-1]
         sample = TrackDataSample(
             metainfo=dict(
                 sequence=results['sequence'].name,
                 dataset=results['dataset'],
                 aux_kind=results['sequence'].aux_kind,
             ),
-            gt_box=torch.from_numpy(results['gt_box']).float(),
+            gt_box=torch.from_numpy(gt_box).float(),
         )
         return dict(inputs=inputs, data_samples=sample)
 

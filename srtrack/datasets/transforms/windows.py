@@ -15,7 +15,8 @@ from srtrack.registry import TRANSFORMS
 class SampleWindows(BaseTransform):
     """Chooses the windows of template and search region; geometry only, no pixels.
 
-    The template's window is concentric with its box. The search window is that of a jittered box,
+    The template's window is concentric with its box, or with one that is jittered a little, as a box
+    that is given by hand is not exact. The search window is that of a jittered box,
     as in OSTrack: sides times ``exp(scale_jitter * N(0, 1))`` each, then a shift of each coordinate
     that is uniform in ``+- 0.5 * center_jitter * sqrt(w h)`` of the jittered box.
 
@@ -34,6 +35,9 @@ class SampleWindows(BaseTransform):
             :func:`~srtrack.datasets.crops.target_window`; the pixels are the same. Default: the
             public trackers' way, up to half a pixel of the picture off. ``model.test_cfg`` has the
             same switch.
+        template_jitter: Standard deviation of the template box's errors: of each coordinate of its
+            centre over its width or height, and of the logarithm of each side. Its box stays what
+            it is.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class SampleWindows(BaseTransform):
         center_jitter: float = 3.0,
         scale_jitter: float = 0.25,
         exact_windows: bool = False,
+        template_jitter: float = 0.0,
     ) -> None:
         for key, value in dict(
             template_factor=template_factor, search_factor=search_factor
@@ -54,6 +59,7 @@ class SampleWindows(BaseTransform):
         self.center_jitter = center_jitter
         self.scale_jitter = scale_jitter
         self.exact_windows = exact_windows
+        self.template_jitter = template_jitter
 
     def transform(self, results: dict) -> dict | None:
         """Add both windows, or refuse the pair."""
@@ -67,8 +73,16 @@ class SampleWindows(BaseTransform):
         window = target_window((left, top, width, height), self.search_factor, exact)
         if max(abs(center_x - window.center_x), abs(center_y - window.center_y)) >= window.side / 2:
             return None
-        results['template_window'] = target_window(
-            results['template_box'], self.template_factor, exact
-        )
+        template_box = np.asarray(results['template_box'], dtype=np.float64)
+        if self.template_jitter:
+            template_box = _jittered(template_box, self.template_jitter, rng)
+        results['template_window'] = target_window(template_box, self.template_factor, exact)
         results['search_window'] = window
         return results
+
+
+def _jittered(box, strength: float, rng) -> np.ndarray:
+    errors = strength * rng.standard_normal(4)
+    size = box[2:] * np.exp(errors[2:])
+    center = box[:2] + 0.5 * box[2:] + errors[:2] * box[2:]
+    return np.concatenate([center - 0.5 * size, size])
