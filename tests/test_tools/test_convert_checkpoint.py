@@ -129,6 +129,15 @@ def test_publish_keeps_the_weights_alone(run, tmp_path, ema, weights, expected):
     assert torch.equal(content['state_dict']['weight'], torch.full((3,), expected))
 
 
+def test_bare_weights_are_halved_and_alone(run, tmp_path):
+    run('publish_checkpoint.py', trained(tmp_path, False), tmp_path / 'bare/tracker.pth', '--bare')
+    (path,) = (tmp_path / 'bare').iterdir()
+    content = torch.load(path, weights_only=True)
+    assert set(content) == {'state_dict'}
+    assert content['state_dict']['weight'].dtype == torch.float16
+    assert content['state_dict']['steps'].dtype == torch.int64
+
+
 def test_the_same_weights_get_the_same_name(run, tmp_path):
     source = trained(tmp_path, ema=False)
     for folder in ('a', 'b'):

@@ -31,6 +31,11 @@ def parse_args() -> argparse.Namespace:
         choices=WEIGHTS,
         help='the moving average or the weights that it averages (default: the average if any)',
     )
+    parser.add_argument(
+        '--bare',
+        action='store_true',
+        help='weights alone, in half precision: no meta, which tells of your machine and its folders',
+    )
     return parser.parse_args()
 
 
@@ -38,7 +43,8 @@ def main() -> None:
     args = parse_args()
     check_checkpoint(args.src)
     checkpoint = torch.load(args.src, map_location='cpu', weights_only=True)
-    path = publish_checkpoint(published_content(checkpoint, args.weights), args.dst)
+    content = published_content(checkpoint, args.weights, args.bare)
+    path = publish_checkpoint(content, args.dst)
     print(json.dumps(dict(out=str(path), sha256=sha256(str(path)))))
 
 

@@ -30,7 +30,7 @@ def write_checkpoint(content: dict, path: str | Path) -> str:
     return sha256(str(path))
 
 
-def published_content(checkpoint: dict, weights: str | None = None) -> dict:
+def published_content(checkpoint: dict, weights: str | None = None, bare: bool = False) -> dict:
     """What of a training checkpoint of ours is worth publishing: the weights and ``meta``.
 
     With MMEngine's ``EMAHook``, ``state_dict`` holds the average and ``ema_state_dict`` the weights
@@ -38,6 +38,7 @@ def published_content(checkpoint: dict, weights: str | None = None) -> dict:
 
     Args:
         weights (str, optional): ``ema`` or ``raw``. Default: the average if there is one.
+        bare: The weights alone, in half precision: ``meta`` tells of the machine and its folders.
 
     Raises:
         CheckpointError: It holds no weights, or no average though that was asked for.
@@ -57,7 +58,13 @@ def published_content(checkpoint: dict, weights: str | None = None) -> dict:
         state_dict = {**state_dict, **raw}
     # Copies, because a view of a larger storage would be saved with all of it.
     state_dict = {name: value.detach().clone() for name, value in state_dict.items()}
+    if bare:
+        return dict(state_dict={name: _halved(value) for name, value in state_dict.items()})
     return dict(state_dict=state_dict, meta=checkpoint.get('meta', {}))
+
+
+def _halved(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
 
 
 def publish_checkpoint(content: dict, path: str | Path) -> Path:
