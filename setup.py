@@ -67,7 +67,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['srtrack', 'srtrack.*']),
-    package_data={'srtrack.visualization': ['assets/*']},
+    package_data={'srtrack': ['weights/*'], 'srtrack.visualization': ['assets/*']},
     entry_points={'console_scripts': ['srtrack = srtrack.__main__:main']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',

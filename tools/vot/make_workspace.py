@@ -181,8 +181,8 @@ def add_sequence(source: Path, folder: Path, protocol: str) -> int:
 
 
 def absolute_checkpoint(source: str) -> str:
-    """Make the path of a checkpoint absolute; keep the prefix of its family and URLs."""
-    if '://' in source:
+    """Make the path of a checkpoint absolute; keep the prefix of its family, URLs and shipped names."""
+    if '://' in source or source.startswith('srtrack::'):
         return source
     family, path = split_source(source)
     path = str(Path(path).resolve())

@@ -18,6 +18,7 @@ from .loading import (
     state_dict_of,
 )
 from .reading import CheckpointError, read_foreign_checkpoint, sha256
+from .shipped import shipped_weights
 from .writing import WEIGHTS, publish_checkpoint, published_content, write_checkpoint
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     'read_checkpoint',
     'read_foreign_checkpoint',
     'sha256',
+    'shipped_weights',
     'split_source',
     'state_dict_of',
     'write_checkpoint',

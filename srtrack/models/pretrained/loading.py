@@ -16,10 +16,17 @@ from .conversion import convert
 from .downloading import downloaded, is_url
 from .families import FAMILIES
 from .reading import CheckpointError, read_foreign_checkpoint, sha256, unreadable
+from .shipped import SHIPPED, find_shipped
 
 
 def split_source(source: str) -> tuple[str | None, str]:
-    """Family (None for checkpoints of ours) and path of a checkpoint ``[family:]path``."""
+    """Family (None for checkpoints of ours) and path of a checkpoint ``[family:]path``.
+
+    Raises:
+        CheckpointError: There are no shipped weights of that name (``srtrack::name``).
+    """
+    if source.startswith(SHIPPED):
+        return None, find_shipped(source)
     family, _, path = source.partition(':')
     return (family, path) if family in FAMILIES else (None, source)
 
@@ -57,12 +64,25 @@ for _family in FAMILIES:
     _register_family(_family)
 
 
+@CheckpointLoader.register_scheme(prefixes=SHIPPED, force=True)
+def _load_shipped(filename: str, map_location='cpu') -> dict:
+    path = find_shipped(filename)
+    content = torch.load(path, map_location=map_location, weights_only=True)
+    # They are stored in half precision, and nothing goes on in it.
+    weights = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in content['state_dict'].items()
+    }
+    return {**content, 'state_dict': weights}
+
+
 def check_checkpoint(source: str) -> dict | None:
     """Make sure that a checkpoint is there and whole, before anything expensive starts.
 
     Args:
-        source (str): A file or a URL, with or without the prefix of its family. What comes over HTTP
-            is downloaded, see :func:`~.downloading.downloaded`; other URLs are not checked.
+        source (str): A file or a URL, with or without the prefix of its family, or shipped weights
+            (``srtrack::tiny-rgb``). What comes over HTTP is downloaded, see
+            :func:`~.downloading.downloaded`; other URLs are not checked.
 
     Returns:
         dict: What the file holds, with tensors on the device ``meta``; None if that is not known.
