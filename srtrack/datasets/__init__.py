@@ -29,6 +29,7 @@ from .sequence import MODALITIES, FrameError, Sequence, Window
 from .sequence_dataset import SequenceDataset
 from .splits import NoSplitError, Split, find_split
 from .synthetic import SyntheticDataset, SyntheticSequence
+from .synthetic.rich import RenderedDataset, RenderedSequence
 from .transforms import (
     BrightnessJitter,
     DecodeDepth,
@@ -77,6 +78,8 @@ __all__ = [
     'PairDataset',
     'PairSampler',
     'PictureSequence',
+    'RenderedDataset',
+    'RenderedSequence',
     'SampleWindows',
     'Sequence',
     'SequenceDataset',
