@@ -158,10 +158,19 @@ def train(folder: Path, config_file: Path, *arguments, event=None, log='first') 
     )
 
 
-def evaluate(folder: Path, config_file: Path, whole: Path, *arguments, event=None) -> Ended:
-    """Evaluate the last checkpoint of ``whole``; results go to ``folder/out``."""
-    checkpoint = whole / 'run/epoch_2.pth'
-    log = 'resumed' if '--resume' in arguments else 'first'
+def evaluate(
+    folder: Path,
+    config_file: Path,
+    whole: Path,
+    *arguments,
+    event=None,
+    checkpoint='epoch_2.pth',
+    log=None,
+) -> Ended:
+    """Evaluate a checkpoint of ``whole``, by default the last; results go to ``folder/out``."""
+    checkpoint = whole / 'run' / checkpoint
+    log = log or ('resumed' if '--resume' in arguments else 'first')
+    folder.mkdir(exist_ok=True)
     return run(
         folder / log, 'test.py', config_file, checkpoint, '--out', folder / 'out', *arguments,
         event=event,

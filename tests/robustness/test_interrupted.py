@@ -8,7 +8,18 @@ import signal
 
 import pytest
 import torch
-from campaign import FULL, REFUSED, WENT_ON, cases, ended, generator
+from campaign import (
+    FULL,
+    LENGTH,
+    REFUSED,
+    SEQUENCES,
+    WENT_ON,
+    cases,
+    draw_picture,
+    encode,
+    ended,
+    generator,
+)
 from interruptions import Event, assert_same_end, evaluate, results_of, train
 
 #: Points of a training run, and how often a whole run of ``small`` passes them.
@@ -22,7 +33,13 @@ IN_TRAINING = {
     'test frame': 24,
     'tracked': 10,
 }
-IN_TEST = {'test frame': 12, 'tracked': 5, 'result written': 3, 'file renamed': 9}
+IN_TEST = {
+    'test frame': 12,
+    'tracked': 5,
+    'result written': 3,
+    'file renamed': 10,
+    'forced to the disk': 20,
+}
 NAMES = list(IN_TRAINING)
 
 
@@ -117,6 +134,57 @@ def test_evaluation_ended_by_a_signal(whole, tested, config_file, tmp_path, case
     assert end.status == 0, end.output[-2000:]
     assert (json.loads(end.last_line), results_of(tmp_path)) == tested
     ended(WENT_ON)
+
+
+#: What may be another between an evaluation and the one that resumes it.
+OTHER = ('checkpoint', 'setting', 'pixels', 'boxes', 'record lost', 'record cut', 'nothing')
+
+
+@pytest.mark.parametrize('case', cases(4, 42))
+def test_evaluation_resumed_with_something_else(whole, dataset, config_file, tmp_path, case):
+    """Results of two kinds are never mixed: either all are of one, or it is refused."""
+    kind = OTHER[case % len(OTHER)]
+    rng = generator(kind, case)
+    options = ['--cfg-options', f'test_dataloader.dataset.source.data_root={dataset}']
+    event = Event('result written', int(rng.integers(1, 4)), 'SIGKILL')
+    assert evaluate(tmp_path, config_file, whole, *options, event=event).status < 0
+    before = results_of(tmp_path)
+    finished = [name for name in SEQUENCES if f'{name}.txt' in before]
+    checkpoint = 'epoch_1.pth' if kind == 'checkpoint' else 'epoch_2.pth'
+    sequence = dataset / str(rng.choice(finished or SEQUENCES))
+    record = next(tmp_path.glob('out/*/provenance.json'))
+    if kind == 'setting':
+        options.append('model.test_cfg.size_momentum=0.5')
+    elif kind == 'pixels':
+        frame = sorted(sequence.glob('*/*'))[int(rng.integers(2 * LENGTH))]
+        frame.write_bytes(encode(draw_picture(rng), frame.suffix))
+    elif kind == 'boxes':
+        boxes = sequence / 'groundtruth.txt'
+        boxes.write_text(boxes.read_text().replace('14,12', '14,13', 1))
+    elif kind == 'record lost':
+        record.unlink()
+    elif kind == 'record cut':
+        record.write_bytes(record.read_bytes()[: int(rng.integers(record.stat().st_size - 3))])
+    end = evaluate(tmp_path, config_file, whole, '--resume', *options, checkpoint=checkpoint)
+    broken = kind == 'record cut'
+    if kind != 'nothing' and (finished or broken):
+        assert end.status == 1
+        line = end.last_line
+        assert line.startswith('error: ') and 'Traceback' not in end.output
+        named = {'checkpoint': 'epoch_2.pth', 'setting': 'size_momentum', 'pixels': sequence.name}
+        named.update(boxes=sequence.name)
+        assert named.get(kind, 'provenance.json') in line, line
+        assert results_of(tmp_path) == before
+    else:
+        assert end.status == 0, end.output[-2000:]
+    # The way out: all of them anew, as if nothing had been there.
+    end, afresh = (
+        evaluate(folder, config_file, whole, *options, checkpoint=checkpoint, log='anew')
+        for folder in (tmp_path, tmp_path / 'new')
+    )
+    assert json.loads(end.last_line) == json.loads(afresh.last_line)
+    assert results_of(tmp_path) == results_of(tmp_path / 'new')
+    ended(REFUSED if finished and kind != 'nothing' else WENT_ON)
 
 
 @pytest.mark.parametrize('case', cases(1, 8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import numpy as np
@@ -13,7 +14,9 @@ from srtrack.boxes import TableError
 from srtrack.datasets import MultiModalFolder
 from srtrack.engine.prior_pass import PriorCacheError, load_prior
 from srtrack.evaluation.evaluate import evaluate_trackers
-from srtrack.evaluation.functional import TrackError
+from srtrack.evaluation.functional import Track, TrackError
+from srtrack.evaluation.provenance import check_names
+from srtrack.evaluation.results import complete_sequences, read_track, write_track
 from srtrack.evaluation.vot_files import read_vot_boxes
 
 LENGTH = 8
@@ -227,4 +230,66 @@ def test_index_cache_is_never_trusted(tmp_path, monkeypatch, case):
             data[at] = rng.integers(256)
     cache.write_bytes(data)
     np.testing.assert_array_equal(boxes(), expected)
+    ended(WENT_ON)
+
+
+#: Parts of names of sequences: what languages, systems and result files put into them.
+NAME_PARTS = [
+    b'a', b'_score', b'_time', b'.txt', b' ', b"'", b'"', b'`', b'*', b'[1]', b'%', b'#', b'\n',
+    b'\xff', '\u4eba'.encode(), '\u00e4'.encode(), b'x' * 60, b'-', b'provenance', b'_',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('case', cases(40, 1000))
+def test_names_of_sequences(tmp_path, case):
+    """What is not refused at the start can be written, is found again, and nothing else is lost."""
+    rng = generator('names', case)
+    names = {
+        os.fsdecode(b''.join(NAME_PARTS[i] for i in rng.integers(len(NAME_PARTS), size=count)))
+        for count in rng.integers(1, 6, size=4)
+    }
+    if case % 2:
+        names |= {f'{name}{suffix}' for name in names for suffix in ('_score', '_time')[case % 4 :]}
+    names = sorted(names)
+    results = {name: Track(np.full((2, 4), i + 1.0), np.full(2, i)) for i, name in enumerate(names)}
+    try:
+        check_names(names, tmp_path / 'out')
+    except ValueError as error:
+        assert 'rename' in str(error) or 'shorten' in str(error)
+        str(error).encode('utf-8')
+        ended(REFUSED)
+        return
+    for name, track in results.items():
+        write_track(tmp_path / 'out', name, track)
+    assert complete_sequences(tmp_path / 'out') == set(names)
+    for name, track in results.items():
+        np.testing.assert_array_equal(read_track(tmp_path / 'out', name).boxes, track.boxes)
+        np.testing.assert_array_equal(read_track(tmp_path / 'out', name).scores, track.scores)
+    ended(WENT_ON)
+
+
+#: Files that lie beside ground truth: name and content.
+BESIDE = {
+    'testingsetList.txt': 'bee\nman\n',
+    'test_split.txt': 'bee',
+    'readme.txt': 'Boxes are x, y, w, h.',
+    '._bee.txt': 'Mac OS X',
+    '.DS_Store': 'x',
+    'groundtruth.zip': 'PK',
+    'att/bee.txt': '1,2,3,4\n',
+    '__MACOSX/._bee.txt': 'Mac OS X',
+    'SequencesName.mat': 'MATLAB',
+    'Thumbs.db': 'x',
+}
+
+
+@pytest.mark.parametrize('case', cases(4, 60))
+def test_what_lies_beside_ground_truth_is_no_sequence(benchmark, case):
+    sound = score(benchmark)
+    rng = generator('beside', case)
+    for name in rng.choice(list(BESIDE), 1 + case % 4, replace=False):
+        path = benchmark / 'gt' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(BESIDE[name])
+    assert score(benchmark) == sound
     ended(WENT_ON)
