@@ -14,22 +14,44 @@ from mmengine.dist import all_gather_object, get_dist_info, is_main_process
 from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from srtrack.datasets.loader_workers import shield_workers
 from srtrack.files import write_text
 from srtrack.registry import DATASETS, ESTIMATORS
 from srtrack.sensitivity import partition_operations, prior
-from srtrack.sensitivity.prior import PriorEstimator, PriorResult, StagedLoss, fingerprint
+from srtrack.sensitivity.prior import (
+    PriorEstimator,
+    PriorResult,
+    StagedLoss,
+    describe_module,
+    describe_value,
+    fingerprint,
+)
 from srtrack.sensitivity.prior.base import cast_floats, preserved_rng
 
 for _name in ('FiniteDifference', 'RayleighProbe', 'Lanczos', 'FisherGram'):
     ESTIMATORS.register_module(name=_name, module=getattr(prior, _name))
 
 
+#: Version of :meth:`PriorPass.fingerprints`; caches of another one are measured again.
+_FORMAT = 2
+#: What the keys of the fingerprints stand for.
+_MEANING = dict(
+    weights='weights or buffers',
+    model='settings of the model (losses, preprocessing, activations, norms, ...)',
+    operations='operations (other parameters are trained or regularised)',
+    data='source data',
+)
+
+
 class PriorCacheError(RuntimeError):
     """A file of prior sensitivities cannot be read, or was made from something else."""
+
+
+class OutdatedPriorError(PriorCacheError):
+    """A file of prior sensitivities was written by a version that compared less."""
 
 
 class PriorPass:
@@ -93,8 +115,19 @@ class PriorPass:
         return PriorResult.merge([part for part in all_gather_object(result) if part])
 
     def inherit(self, result: PriorResult) -> dict[str, float]:
-        """Ranks in [0, 1] by name of the regularised parameters of the model."""
+        """Ranks in [0, 1] by name of the regularised parameters of the model.
+
+        Raises:
+            PriorCacheError: The result, measured elsewhere, lacks an operation.
+        """
         ranks = result.ranks()
+        lacking = [operation for operation in self.operations if operation not in ranks]
+        if lacking:
+            raise PriorCacheError(
+                f'the prior sensitivities have no score of {len(lacking)} operations that are now '
+                f'regularised, such as {lacking[0]}: measure them again (delete the cache), or '
+                'leave these parameters out by optim_wrapper.params'
+            )
         by_source = {
             name: ranks[operation] for operation, names in self.operations.items() for name in names
         }
@@ -102,10 +135,19 @@ class PriorPass:
             name: by_source[origin] for name, origin in self._origin.items() if origin in by_source
         }
 
-    def fingerprints(self, batches: Collection) -> dict[str, str]:
-        """SHA-256 of the source model's weights and of the source data."""
+    def fingerprints(self, batches: Collection) -> dict[str, object]:
+        """Version of this format, and SHA-256 of all that the scores depend on.
+
+        These are weights and buffers of the source model (those that no checkpoint holds as well),
+        its other settings, the operations, and every field of the batches.
+        """
+        tensors = {**dict(self.source.named_buffers()), **self.source.state_dict()}
         return dict(
-            weights=fingerprint(self.source.state_dict()), data=fingerprint(_named_tensors(batches))
+            format=_FORMAT,
+            weights=fingerprint(tensors),
+            model=fingerprint(describe_module(self.source)),
+            operations=fingerprint(self.operations),
+            data=fingerprint(_named_values(batches)),
         )
 
 
@@ -199,24 +241,28 @@ def _split_field(field) -> list:
     return [field[i : i + 1] for i in range(len(field))]
 
 
-def _named_tensors(batches, prefix: str = ''):
-    """All tensors in nested containers and data elements, by a name that tells their place."""
-    if isinstance(batches, Tensor):
-        yield prefix, batches
-    elif isinstance(batches, BaseDataElement):
-        yield from _named_tensors(dict(batches.items()), prefix)
+def _named_values(batches, prefix: str = ''):
+    """All values in nested containers and data elements, by a name that tells their place.
+
+    Where a file lies (``img_path``) makes no difference to a loss, and is left out.
+    """
+    if isinstance(batches, BaseDataElement):
+        yield from _named_values(dict(batches.all_items()), prefix)
     elif isinstance(batches, dict):
         for key, value in batches.items():
-            yield from _named_tensors(value, f'{prefix}.{key}')
+            if not str(key).endswith('path'):
+                yield from _named_values(value, f'{prefix}.{key}')
     elif isinstance(batches, (list, tuple)):
         for i, value in enumerate(batches):
-            yield from _named_tensors(value, f'{prefix}.{i}')
+            yield from _named_values(value, f'{prefix}.{i}')
+    else:
+        yield from describe_value(batches, prefix)
 
 
 def save_prior(
     path: str | Path,
     result: PriorResult,
-    fingerprints: dict[str, str],
+    fingerprints: dict[str, object],
     checkpoint: dict | None = None,
 ) -> None:
     """Write a result and what it was measured on as JSON; the file appears whole or not at all.
@@ -233,16 +279,17 @@ def save_prior(
     write_text(path, json.dumps(content, indent=1))
 
 
-def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -> PriorResult:
+def load_prior(path: str | Path, fingerprints: dict[str, object], settings: dict) -> PriorResult:
     """Read what :func:`save_prior` wrote.
 
     Args:
-        fingerprints (dict): What the weights and data must be; keys that are left out are not
-            compared.
+        fingerprints (dict): What :meth:`PriorPass.fingerprints` must be; keys that are left out are
+            not compared.
         settings (dict): What the estimator's settings must be.
 
     Raises:
         PriorCacheError: The file is no such result, or was made from something else.
+        OutdatedPriorError: It has fingerprints of another version, which are not compared.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -251,10 +298,13 @@ def load_prior(path: str | Path, fingerprints: dict[str, str], settings: dict) -
         result.ranks()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PriorCacheError(f'{path} holds no prior sensitivities: {error}') from error
+    if 'format' in fingerprints and found.get('format') != fingerprints['format']:
+        raise OutdatedPriorError(f'{path} was written by another version of srtrack')
     for key, value in {**fingerprints, **settings}.items():
         if found.get(key) != value:
             raise PriorCacheError(
-                f'{path} was measured with other {key} ({found.get(key)}, now {value}): delete it '
+                f'{path} was measured with other {_MEANING.get(key, key)} '
+                f'({found.get(key)}, now {value}): delete it '
                 'to measure again, or set trust_cache=True to use it all the same'
             )
     return result

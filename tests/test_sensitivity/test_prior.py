@@ -2,11 +2,13 @@
 
 import json
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from prior_models import TinyViT, cross_entropy, make_batches
+from torch import nn
 
 from srtrack.sensitivity import (
     FiniteDifference,
@@ -190,3 +192,36 @@ def test_fingerprint():
     assert len({digest, *(fingerprint({**state, **change}) for change in changes)}) == 5
     strided = torch.arange(8.0)[::2]
     assert fingerprint({'b': strided}) == fingerprint({'b': strided.clone()})
+
+
+def replaced_by_function(model, module):
+    original = module.forward
+    module.forward = lambda *args: original(*args)  # of the original, whose weights are not probed
+
+
+def replaced_by_partial(model, module):
+    module.forward = partial(type(module).forward, module)  # of the copy, once it is copied
+
+
+@pytest.mark.parametrize('replace, refused', [
+    (replaced_by_function, True), (replaced_by_partial, False),
+])  # fmt: skip
+def test_a_forward_on_the_instance_is_measured_or_refused(replace, refused):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+    batches = [torch.randn(6, 4)]
+    operations = {'first': ['0.weight'], 'last': ['1.weight']}
+
+    def loss(net, batch):
+        return net(batch).square().mean()
+
+    def scores():
+        return FisherGram(top_k=2).estimate(model, loss, batches, operations).scores
+
+    expected = scores()
+    replace(model, model[0])
+    if refused:
+        with pytest.raises(ValueError, match=r'forward of 0 \(Linear\) was replaced'):
+            scores()
+    else:
+        assert scores() == expected and min(expected.values()) > 0

@@ -6,14 +6,22 @@ import os.path as osp
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from torch import nn
 
 from srtrack.engine.distributed import unwrapped
-from srtrack.engine.prior_pass import PriorPass, load_prior, load_source_batches, save_prior
+from srtrack.engine.prior_pass import (
+    OutdatedPriorError,
+    PriorCacheError,
+    PriorPass,
+    load_prior,
+    load_source_batches,
+    save_prior,
+)
 from srtrack.models.pretrained import describe_source
 from srtrack.registry import ESTIMATORS, HOOKS
+from srtrack.sensitivity.prior import PriorResult
 
 
 @HOOKS.register_module()
@@ -110,16 +118,21 @@ class PriorSensitivityHook(Hook):
             save_prior(path, result, fingerprints, checkpoint)
 
     def run(self, prior_pass: PriorPass, logger, checkpoint: dict | None = None):
-        """Result and fingerprints, from the cache where there is one."""
-        if self.cache and self.trust_cache and osp.isfile(self.cache):
-            logger.info(f'Prior sensitivity is read from {self.cache}, unchecked')
-            return load_prior(self.cache, {}, {}), {}
-        batches = load_source_batches(self.source_dataloader, self.num_batches, self.seed)
-        fingerprints = prior_pass.fingerprints(batches)
-        if self.cache and osp.isfile(self.cache):
+        """Result and fingerprints, from the cache if it is there. The first process reads it for all."""
+        trusted = bool(self.cache and self.trust_cache and _main_has(self.cache))
+        batches, fingerprints = [], {}
+        if not trusted:
+            if self.source_dataloader is None:
+                raise PriorCacheError(
+                    f'there is no cache {self.cache}, and no source_dataloader to measure on'
+                )
+            batches = load_source_batches(self.source_dataloader, self.num_batches, self.seed)
+            fingerprints = prior_pass.fingerprints(batches)
+        if self.cache:
             settings = dict(self.estimator.settings(), seed=self.seed, num_batches=len(batches))
-            logger.info(f'Prior sensitivity is read from {self.cache}')
-            return load_prior(self.cache, fingerprints, settings), fingerprints
+            result = self._read_cache(fingerprints, {} if trusted else settings, logger)
+            if result:
+                return result, fingerprints
         logger.info(
             f'Measuring prior sensitivity of {len(prior_pass.operations)} operations on '
             f'{len(batches)} batches with {type(self.estimator).__name__}'
@@ -128,6 +141,35 @@ class PriorSensitivityHook(Hook):
         if self.cache and is_main_process():
             save_prior(self.cache, result, fingerprints, checkpoint)
         return result, fingerprints
+
+    def _read_cache(self, fingerprints: dict, settings: dict, logger) -> PriorResult | None:
+        """What is in the cache, as the first process sees it; None if all have to measure.
+
+        Raises:
+            PriorCacheError: In all processes, if the cache does not fit.
+        """
+        found = [None]
+        if is_main_process() and osp.isfile(self.cache):
+            try:
+                found = [load_prior(self.cache, fingerprints, settings)]
+            except PriorCacheError as error:
+                found = [error]
+        broadcast_object_list(found)
+        if isinstance(found[0], OutdatedPriorError):
+            logger.warning(f'{found[0]}, which compared less: it is measured again and replaced')
+            return None
+        if isinstance(found[0], PriorCacheError):
+            raise found[0]
+        if found[0]:
+            checked = '' if fingerprints else ', unchecked'
+            logger.info(f'Prior sensitivity is read from {self.cache}{checked}')
+        return found[0]
+
+
+def _main_has(path: str) -> bool:
+    found = [osp.isfile(path)]
+    broadcast_object_list(found)
+    return found[0]
 
 
 def _measurable(model: nn.Module) -> nn.Module:

@@ -14,8 +14,9 @@ from .base import PriorEstimator, StagedLoss, split_tensors
 from .curvature import RayleighProbe
 from .finite_difference import FiniteDifference
 from .fisher_gram import FisherGram
+from .identity import describe_module, describe_value, fingerprint
 from .lanczos import Lanczos
-from .result import PriorResult, fingerprint
+from .result import PriorResult
 
 __all__ = [
     'FiniteDifference',
@@ -25,6 +26,8 @@ __all__ = [
     'PriorResult',
     'RayleighProbe',
     'StagedLoss',
+    'describe_module',
+    'describe_value',
     'fingerprint',
     'split_tensors',
 ]

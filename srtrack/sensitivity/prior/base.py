@@ -75,11 +75,13 @@ class PriorEstimator(ABC):
 
         Raises:
             ValueError: There are no batches or operations, a parameter name is unknown, or a loss
-                is not a finite scalar; the message names batch and operation.
+                is not a finite scalar; the message names batch and operation. Or a module's
+                ``forward`` was replaced on the instance by a function, which a copy still shares.
         """
         self._check(model, operations)
         with preserved_rng(seed):
             private = copy.deepcopy(model).eval().to(self.dtype).requires_grad_(False)
+            _check_forwards(private)
             params = dict(private.named_parameters())
             groups = {
                 operation: [params[name].requires_grad_() for name in names]
@@ -129,6 +131,26 @@ class PriorEstimator(ABC):
                     if unknown
                     else f'operation {operation} has no parameters'
                 )
+
+
+def _check_forwards(private: nn.Module) -> None:
+    """Make sure that a copy of a model calls its own modules.
+
+    ``module.forward = function`` is copied with the module, but the function is not: what it refers
+    to is the original, on which nothing that happens to the copy has an effect.
+    """
+    mine = set(private.modules())
+    for name, module in private.named_modules():
+        forward = vars(module).get('forward')
+        bound = [getattr(forward, '__self__', None), *getattr(forward, 'args', ())]
+        if forward is None or not any(True for _ in module.parameters()):
+            continue
+        if not any(isinstance(each, nn.Module) and each in mine for each in bound):
+            raise ValueError(
+                f'the forward of {name or "the model"} ({type(module).__name__}) was replaced on the '
+                'instance, so its prior sensitivity cannot be measured: delete the replacement '
+                '(del module.forward), or override forward in a subclass'
+            )
 
 
 @dataclass

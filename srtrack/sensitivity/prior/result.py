@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import scipy
 import torch
-from torch import Tensor
 
 from ..operations import rank_operations
 
@@ -96,20 +94,3 @@ def library_versions() -> dict[str, str]:
         'numpy': np.__version__,
         'scipy': scipy.__version__,
     }
-
-
-def fingerprint(named_tensors: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> str:
-    """Compute the SHA-256 of names, dtypes, shapes and bytes of tensors, in the order of names.
-
-    Args:
-        named_tensors (Mapping | Iterable): A state dict, or pairs as from ``named_parameters()``.
-
-    Returns:
-        str: 64 hexadecimal digits, the same on every device.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(dict(named_tensors).items()):
-        digest.update(f'{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0'.encode())
-        flat = tensor.detach().cpu().contiguous().view(-1)
-        digest.update(flat.view(torch.uint8).numpy())
-    return digest.hexdigest()
