@@ -110,6 +110,12 @@ def read_vot_runs(
     """
     folders = [Path(folder, name, sequence) for name in _MULTISTART]
     home = next((path for path in folders if path.is_dir()), folders[0])
+    one_pass = result_paths(folder, sequence)[0]
+    if one_pass.is_file() and not home.is_dir():
+        raise ResultFileError(
+            f'{one_pass} holds one pass, and vot-rgbd2022 starts the tracker at every anchor: run it '
+            'with the VOT toolkit (tools/vot), or score one pass with --protocol depthtrack'
+        )
     tracks = {}
     for anchor, frames in run_frames(annotation.anchors).items():
         path = _trajectory(home, f'{sequence}_{anchor:08d}')

@@ -128,6 +128,14 @@ def test_short_results_are_named(tmp_path):
         read_result('vot-rgbd2022', tmp_path / 'results', 'a', annotation)
 
 
+def test_one_pass_is_no_result_of_a_protocol_with_anchors(tmp_path):
+    write(tmp_path / 'vot', {'a/groundtruth.txt': BOXES, 'a/anchor.value': '1\n0\n-1\n'})
+    write(tmp_path / 'results', {'a.txt': BOXES, 'a_score.txt': '1\n1\n1\n'})
+    annotation = open_ground_truth('vot-rgbd2022', tmp_path / 'vot').annotation('a')
+    with pytest.raises(ResultFileError, match=r'a\.txt holds one pass.*--protocol depthtrack'):
+        read_result('vot-rgbd2022', tmp_path / 'results', 'a', annotation)
+
+
 def test_attributes_per_sequence_beside_the_ground_truth(tmp_path):
     flags = {'a': [0] * 19, 'b': [1] + [0] * 17 + [1]}
     (tmp_path / 'gt').mkdir()
