@@ -23,13 +23,13 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 
 from srtrack.analysis.experiment import score, train
 from srtrack.cli.arguments import add_launcher_arguments, add_options_argument, load_config
 from srtrack.cli.command import describe_error, run_command
 from srtrack.configs import config_root
-from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.engine.distributed import init_process_group
 from srtrack.files import write_text
 from srtrack.models.pretrained import check_checkpoint
 
@@ -177,10 +177,7 @@ def main() -> None:
         read_row(path, args.tracker, dataset, args.cfg_options)
     if args.load_from:
         check_checkpoint(args.load_from)
-    if args.launcher != 'none':
-        init_cpu_process_group()
-        if not is_distributed():
-            init_dist(args.launcher)  # the runner would, but who is first is asked before
+    init_process_group(args.launcher)
     start = pretrained_start(args)
     runs = []
     for number, (path, dataset) in enumerate(todo, start=1):

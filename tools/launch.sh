@@ -21,6 +21,10 @@ launch_torchrun() {
     local num_processes=$1
     shift
     case "$num_processes" in
+        '' | *[!0-9]*) ;;
+        *) num_processes=$((10#$num_processes)) ;; # 08 is no octal number
+    esac
+    case "$num_processes" in
         '' | 0 | *[!0-9]*) echo "error: NUM_PROCESSES has to be a positive number, got '$num_processes'" >&2; exit 2 ;;
     esac
     local rendezvous=(--standalone)
@@ -32,7 +36,7 @@ launch_torchrun() {
         )
     fi
     # Processes share the cores; torchrun's default of one thread each would waste them.
-    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + num_processes - 1) / num_processes ))}"
+    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) + num_processes - 1) / num_processes ))}"
     # Options of newer versions of torchrun: it passes SLURM's request to leave on, and its processes
     # may finish an iteration and save (the scheduler's own limit is what counts).
     export PET_SIGNALS_TO_HANDLE="${PET_SIGNALS_TO_HANDLE:-SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1}"
@@ -45,6 +49,7 @@ launch_srun() {
     local partition=$1 job_name=$2 gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
     shift 2
     if [ "$gpus" -lt "$per_node" ]; then per_node=$gpus; fi
+    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-${CPUS_PER_TASK:-8}}" # else each task takes all cores
     # SRUN_ARGS is a list of words on purpose.
     exec srun -p "$partition" --job-name="$job_name" --gres=gpu:"$per_node" --ntasks="$gpus" \
         --ntasks-per-node="$per_node" --cpus-per-task="${CPUS_PER_TASK:-8}" --kill-on-bad-exit=1 \

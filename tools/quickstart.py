@@ -30,6 +30,7 @@ from srtrack.evaluation.functional import Evaluation
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_text
+from srtrack.lock import locked
 from srtrack.registry import DATASETS
 from srtrack.sensitivity import rank_operations, weight_distances
 from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
@@ -41,6 +42,8 @@ TUNING = dict(
     full_finetuning=dict(use_prior=False, use_transfer=False),
     sensitivity=dict(use_prior=True, use_transfer=True),
 )
+#: File that says which quickstart is under way in a folder.
+NOTE = 'unfinished.json'
 #: The same way with less of everything.
 QUICK = {
     'pretrain': {'train_cfg.max_epochs': 2, 'train_dataloader.dataset.pairs_per_epoch': 640},
@@ -108,12 +111,17 @@ def describe(config: Config, sources: dict, quick: bool) -> dict:
         kappa=config.optim_wrapper.kappa,
         max_sensitivity=config.optim_wrapper.max_sensitivity,
         test_sources=sources,
-        versions=dict(
-            srtrack=srtrack.__version__,
-            torch=torch.__version__,
-            mmengine=mmengine.__version__,
-            python=platform.python_version(),
-        ),
+        versions=versions(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of what the numbers depend on."""
+    return dict(
+        srtrack=srtrack.__version__,
+        torch=torch.__version__,
+        mmengine=mmengine.__version__,
+        python=platform.python_version(),
     )
 
 
@@ -170,10 +178,33 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def continue_or_clear(work_dir: Path, what: dict) -> bool:
+    """Whether a run of the same quickstart was stopped in ``work_dir``; else make it ready for one."""
+    note = work_dir / NOTE
+    text = json.dumps(what, indent=1, default=str) + '\n'
+    if note.is_file() and note.read_text() == text:
+        print(f'continuing the quickstart that was stopped in {work_dir}', flush=True)
+        return True
+    for run in ('pretrain', *TUNING):
+        for path in (*(work_dir / run).glob('*.pth'), work_dir / run / 'last_checkpoint'):
+            path.unlink(missing_ok=True)
+    write_text(note, text)
+    return False
+
+
 def main() -> None:
     args = parse_args()
+    with locked(args.work_dir):
+        make_quickstart(args)
+
+
+def make_quickstart(args: argparse.Namespace) -> None:
+    """All five steps."""
     work_dir, seconds = args.work_dir, {}
     quick = QUICK if args.quick else dict(pretrain={}, finetune={})
+    configs = [load_config(path) for path in (PRETRAIN, FINETUNE)]
+    what = dict(quick=quick, versions=versions(), configs=[config.to_dict() for config in configs])
+    resume = continue_or_clear(work_dir, what)
 
     @contextlib.contextmanager
     def step(name: str, text: str):
@@ -184,7 +215,7 @@ def main() -> None:
 
     with step('pretrain', 'Pre-training a tiny RGB tracker on the source domain'):
         config = load_config(PRETRAIN, dict(quick['pretrain'], work_dir=str(work_dir / 'pretrain')))
-        start = train(config, 'pre-training')
+        start = train(config, 'pre-training', resume)
 
     checkpoints = dict(zero_shot=start)
     for run, switches in TUNING.items():
@@ -195,7 +226,7 @@ def main() -> None:
             config.optim_wrapper.update(switches)
             if args.quick:
                 config.custom_hooks[0].num_batches = 1
-            checkpoints[run] = train(config, run_name(run).lower())
+            checkpoints[run] = train(config, run_name(run).lower(), resume)
 
     with step('evaluate', 'Evaluating before and after, on target and source domain'):
         sources = test_sources(args.quick)
@@ -219,6 +250,7 @@ def main() -> None:
         )
         command = 'bash tools/quickstart.sh' + (' --quick' if args.quick else '')
         write_outputs(work_dir, summary, checkpoints, evaluations, sources, command)
+    (work_dir / NOTE).unlink()
     print_summary(summary, work_dir)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os.path as osp
 import shlex
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Callable
 
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -22,13 +23,14 @@ from srtrack.cli.arguments import (
     load_config,
     run_command,
 )
-from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.engine.distributed import init_process_group
 from srtrack.evaluation.evaluate import evaluate_trackers
 from srtrack.evaluation.ground_truth import DatasetTruth, annotation_of
 from srtrack.evaluation.intervals import compare_with_best
 from srtrack.evaluation.metrics import SOTMetric
 from srtrack.evaluation.provenance import Provenance, check_names, remove_results
 from srtrack.evaluation.results import ResultFileError, complete_sequences
+from srtrack.lock import locked
 from srtrack.models.pretrained import check_checkpoint, describe_source
 from srtrack.registry import DATASETS
 
@@ -146,11 +148,14 @@ def main() -> None:
         args.out = osp.join('work_dirs', name, 'test')
     config.work_dir = osp.join(args.out, 'log') if args.out else osp.join('work_dirs', name, 'test')
     config.launcher = args.launcher
-    if args.launcher != 'none':
-        init_cpu_process_group()
-        if not is_distributed():
-            init_dist(args.launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
+    init_process_group(args.launcher, config.get('env_cfg', {}).get('dist_cfg'))
     show_progress(config)
+    with locked(args.out) if args.out and is_main_process() else contextlib.nullcontext():
+        evaluate(config, args)
+
+
+def evaluate(config: Config, args: argparse.Namespace) -> None:
+    """Run what is not finished, and write and print the scores of all."""
     finished = []
     if args.out:
         config.test_evaluator.out_dir = args.out

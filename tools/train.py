@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os.path as osp
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -16,9 +18,10 @@ from srtrack.cli.arguments import (
     load_config,
     run_command,
 )
-from srtrack.engine.checkpoints import latest_whole_checkpoint
-from srtrack.engine.distributed import init_cpu_process_group
+from srtrack.engine.checkpoints import common_checkpoint, latest_whole_checkpoint
+from srtrack.engine.distributed import init_process_group
 from srtrack.engine.optim import use_mixed_precision
+from srtrack.lock import locked
 from srtrack.models.pretrained import check_checkpoint
 from srtrack.registry import RUNNERS
 
@@ -48,7 +51,8 @@ def set_start(config: Config, resume: str | None) -> None:
     if config.get('resume') and not config.get('load_from'):
         resume = resume or 'auto'
     if resume == 'auto':
-        resume = latest_whole_checkpoint(config.work_dir)
+        folder = checkpoint_folder(config)
+        resume = common_checkpoint(lambda: latest_whole_checkpoint(folder, config.work_dir))
         if resume is None:
             print_log(f'nothing to resume in {config.work_dir}: starting afresh', 'current')
             return
@@ -56,6 +60,16 @@ def set_start(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = True, resume
     if config.get('load_from'):
         check_checkpoint(config.load_from)
+    if config.get('resume'):
+        common_checkpoint(lambda: config.load_from)
+
+
+def checkpoint_folder(config: Config) -> str:
+    """Where checkpoints are saved, as ``CheckpointHook(out_dir=...)`` has it."""
+    out_dir = ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('out_dir')
+    if not out_dir or out_dir == config.work_dir:
+        return config.work_dir
+    return osp.join(out_dir, osp.basename(config.work_dir.rstrip(osp.sep)))
 
 
 def main() -> None:
@@ -66,9 +80,13 @@ def main() -> None:
     config.launcher = args.launcher
     if args.amp:
         use_mixed_precision(config)
-    set_start(config, args.resume)
-    if args.launcher != 'none':
-        init_cpu_process_group()
+    init_process_group(args.launcher, config.get('env_cfg', {}).get('dist_cfg'))
+    with locked(config.work_dir) if is_main_process() else contextlib.nullcontext():
+        train(config, args.resume)
+
+
+def train(config: Config, resume: str | None) -> None:
+    set_start(config, resume)
     runner_class = RUNNERS.get(config.runner_type) if 'runner_type' in config else Runner
     if runner_class is None:
         raise ValueError(f'runner_type={config.runner_type!r} is not the name of a runner')

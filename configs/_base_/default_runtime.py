@@ -27,6 +27,8 @@ default_hooks = dict(
     loader_workers=dict(type='LoaderWorkersHook'),
     invalid_loss=dict(type='InvalidLossHook'),
     portable_checkpoint=dict(type='PortableCheckpointHook'),
+    pending_gradients=dict(type='PendingGradientsHook'),
+    resume=dict(type='ResumeHook'),
     preemption=dict(type='PreemptionHook'),
 )
 

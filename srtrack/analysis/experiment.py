@@ -12,9 +12,10 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from srtrack.engine.checkpoints import latest_whole_checkpoint
+from srtrack.engine.checkpoints import common_checkpoint, latest_whole_checkpoint
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation
 from srtrack.evaluation.results import read_track
+from srtrack.lock import locked
 from srtrack.registry import DATASETS
 
 
@@ -27,10 +28,13 @@ def train(config: Config, title: str, resume: bool = False) -> Path:
         resume (bool): Resume from the newest checkpoint in the work dir, if there is one.
     """
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    newest = latest_whole_checkpoint(config.work_dir) if resume else None
-    if newest is not None:
-        config.resume, config.load_from = True, newest
-    _build_runner(config, title).train()
+    with locked(config.work_dir) if is_main_process() else contextlib.nullcontext():
+        newest = (
+            common_checkpoint(lambda: latest_whole_checkpoint(config.work_dir)) if resume else None
+        )
+        if newest is not None:
+            config.resume, config.load_from = True, newest
+        _build_runner(config, title).train()
     return Path(config.work_dir) / f'epoch_{config.train_cfg.max_epochs}.pth'
 
 

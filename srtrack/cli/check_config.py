@@ -147,20 +147,21 @@ def _component(name: str | type) -> type | None:
     scope, _, bare = name.rpartition('.')
     if scope not in ('', 'srtrack', 'mmengine'):
         return None
-    found = {
-        registry.module_dict[bare] for registry in _registries() if bare in registry.module_dict
-    }
-    component = found.pop() if len(found) == 1 else None
-    return component if inspect.isclass(component) else None
+    for module in (srtrack_registry, mmengine_registry):  # ours first, as MMEngine looks them up
+        registries = _registries(module)
+        found = {each.module_dict[bare] for each in registries if bare in each.module_dict}
+        if found:
+            component = found.pop() if len(found) == 1 else None
+            return component if inspect.isclass(component) else None
+    return None
 
 
-def _registries() -> Iterator[Registry]:
-    for module in (srtrack_registry, mmengine_registry):
-        for each in vars(module).values():
-            if isinstance(each, Registry):
-                if each.scope == 'srtrack':
-                    each.import_from_location()
-                yield each
+def _registries(module) -> Iterator[Registry]:
+    for each in vars(module).values():
+        if isinstance(each, Registry):
+            if each.scope == 'srtrack':
+                each.import_from_location()
+            yield each
 
 
 def _parameters(component: type) -> tuple[dict[str, inspect.Parameter], bool]:

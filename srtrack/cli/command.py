@@ -22,7 +22,12 @@ _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
 #: Errors of writing that do not name the file.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Messages of gloo and NCCL in the processes that remain when another one ends.
-_PEER_GONE = ('Connection closed by peer', 'Connection reset by peer', 'remote process exited')
+_PEER_GONE = (
+    'Connection closed by peer',
+    'Connection reset by peer',
+    'remote process exited',
+    'Timed out waiting',
+)
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -121,10 +126,15 @@ def describe_error(error: Exception) -> str:
             f'. A process that loads data was killed{why}: '
             'lower num_workers or batch_size and continue with --resume'
         )
+    elif message.startswith('DataLoader timed out'):
+        message = (
+            f'{message.rstrip(".")}: a process that loads data was stopped, or waits for a disk or a '
+            'pipe; continue with --resume, or raise default_hooks.loader_workers.timeout'
+        )
     elif any(words in message for words in _PEER_GONE):
         message = (
-            'another process of this run has ended; see its message for the cause, then continue '
-            f'with --resume ({message.split(". ")[0]})'
+            'another process of this run has ended or does not answer; see its message for the '
+            f'cause, then continue with --resume ({message.split(". ")[0]})'
         )
     worded = frame.line.startswith(('raise', 'assert')) and message
     if worded or not isinstance(error, _UNWORDED):

@@ -35,26 +35,31 @@ class PairSampler(Sampler):
             dataset.seed = seed
         self.length = len(dataset)
         self.epoch = 0
-        self._skipped = 0
+        self._seen = self._shift = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration goes through."""
         self.epoch = epoch
 
-    def skip(self, count: int) -> None:
-        """Leave out the first ``count`` of this rank's numbers in the next iteration.
+    def start_at(self, seen: int, shift: int = 0) -> None:
+        """Leave out the first ``seen`` numbers of the next epoch, counted over all processes.
 
-        A run that goes on in the middle of an epoch so reads nothing that it has seen before.
+        A run that continues in the middle of an epoch thus reads nothing that it has seen before.
+
+        Args:
+            seen (int): Numbers to leave out, in the next iteration only.
+            shift (int): Added to all numbers from now on.
         """
-        self._skipped = count
+        self._seen, self._shift = seen, shift
 
     def __len__(self) -> int:
         return -(-self.length // self.world_size)
 
     def __iter__(self) -> Iterator[int]:
-        first, self._skipped = self._skipped, 0
-        for step in range(first, len(self)):
-            yield self.epoch * self.length + (step * self.world_size + self.rank) % self.length
+        first, self._seen = self._seen, 0
+        start = self._shift + self.epoch * self.length
+        for number in range(first, self.length, self.world_size):
+            yield start + (number + self.rank) % self.length
 
 
 @DATA_SAMPLERS.register_module()

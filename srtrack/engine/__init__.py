@@ -9,14 +9,17 @@ from .distributed import (
     TrackerDistributedDataParallel,
 )
 from .hooks import (
+    CheckpointHook,
     EliminationWarmupHook,
     EvaluationLoggerHook,
     InvalidLossHook,
     IterationSeedHook,
     LoaderWorkersHook,
+    PendingGradientsHook,
     PortableCheckpointHook,
     PreemptionHook,
     PriorSensitivityHook,
+    ResumeHook,
     TrackVisualizationHook,
 )
 from .optim import (
@@ -28,6 +31,7 @@ from .optim import (
 __all__ = [
     'AmpSensitivityOptimWrapper',
     'AtomicLocalBackend',
+    'CheckpointHook',
     'EliminationWarmupHook',
     'EvaluationLoggerHook',
     'FullyShardStrategy',
@@ -35,9 +39,11 @@ __all__ = [
     'InvalidLossHook',
     'IterationSeedHook',
     'LoaderWorkersHook',
+    'PendingGradientsHook',
     'PortableCheckpointHook',
     'PreemptionHook',
     'PriorSensitivityHook',
+    'ResumeHook',
     'SensitivityOptimWrapper',
     'StrategyRunner',
     'TrackVisualizationHook',

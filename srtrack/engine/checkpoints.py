@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import socket
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
+from mmengine.dist import all_gather_object
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
@@ -35,22 +40,50 @@ class AtomicLocalBackend(LocalBackend):
         write_bytes(filepath, obj)
 
 
-def latest_whole_checkpoint(work_dir: str | Path) -> str | None:
-    """The newest checkpoint in a work dir that can be resumed; None if there is no checkpoint.
+def latest_whole_checkpoint(folder: str | Path, work_dir: str | Path | None = None) -> str | None:
+    """The checkpoint in a folder that a run continues from; None if there is no checkpoint.
 
-    The one that MMEngine's ``last_checkpoint`` names comes first. Broken ones are reported, and so
-    are files that hold weights alone.
+    It is the one that MMEngine's note ``last_checkpoint`` names, or one of a higher iteration that
+    was saved later, before a run could change the note. Where that cannot be read, it is the one of
+    the highest iteration. Only names count in the note: a folder may have been copied. Broken files
+    are reported, and so are files that hold weights alone.
+
+    Args:
+        folder: Of the checkpoints.
+        work_dir: Of the note, if it is another one.
 
     Raises:
-        CheckpointError: There are checkpoints, but none can be read: what would follow is a fresh
-            start that overwrites them.
+        CheckpointError: There are checkpoints, but none can be read, or the only one that is noted
+            is gone: what would follow is a fresh start that overwrites the run.
     """
+    folder, work_dir = Path(folder), Path(work_dir or folder)
     files = [
-        each for each in Path(work_dir).glob('*.pth') if not each.name.startswith(_NO_CHECKPOINT)
+        each
+        for each in folder.glob('*.pth')
+        if each.is_file() and not each.name.startswith(_NO_CHECKPOINT)
     ]
-    by_age = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    positions = {each: _position(each) for each in files}
+    order = sorted(files, key=lambda each: positions[each][1:], reverse=True)
+    noted = _noted(work_dir)
+    if noted is not None and folder / noted not in files:
+        missing = f'{work_dir / "last_checkpoint"} names {noted}, which is not in {folder}'
+        if not files:
+            raise CheckpointError(
+                f'{missing}: put it back, or delete last_checkpoint to start afresh'
+            )
+        print_log(f'{missing}; taking the one of the highest iteration', 'current', logging.WARNING)
+    elif noted is not None:
+        time, *counts = positions[folder / noted]
+        order.sort(
+            key=lambda each: (
+                each.name != noted
+                and not (
+                    time and positions[each][0] >= time and positions[each][1:] > tuple(counts)
+                )
+            )
+        )
     unreadable = []
-    for path in dict.fromkeys([*_noted(work_dir), *map(str, by_age)]):
+    for path in map(str, order):
         try:
             content = check_checkpoint(path)
         except CheckpointError as error:
@@ -64,10 +97,34 @@ def latest_whole_checkpoint(work_dir: str | Path) -> str | None:
             print_log(f'{error}; looking for another one', 'current', logging.WARNING)
     if unreadable:
         raise CheckpointError(
-            f'no checkpoint in {work_dir} can be read, {unreadable[0]} neither: is the disk well? Move '
+            f'no checkpoint in {folder} can be read, {unreadable[0]} neither: is the disk well? Move '
             f'{"it" if len(unreadable) == 1 else f"all {len(unreadable)}"} away to start afresh'
         )
     return None
+
+
+def common_checkpoint(find: Callable[[], str | None]) -> str | None:
+    """The checkpoint that ``find`` returns, if it does so in all processes of a run.
+
+    Raises:
+        CheckpointError: One process finds another file than the first process, or none.
+    """
+    try:
+        path, error = find(), None
+        found = path and f'{Path(path).name} (iteration {_position(Path(path))[1]})'
+    except CheckpointError as reason:
+        path, error, found = None, reason, 'only what it cannot read'
+    everyone = all_gather_object((socket.gethostname(), found))
+    first_host, first = everyone[0]
+    for rank, (host, other) in enumerate(everyone):
+        if other != first:
+            raise CheckpointError(
+                f'--resume: process 0 on {first_host} finds {first or "no checkpoint"}, process {rank} '
+                f'on {host} finds {other or "no checkpoint"}: all nodes have to see the same work dir'
+            ) from error
+    if error is not None:
+        raise error
+    return path
 
 
 def check_resumable(content, source: str, num_groups: int | None = None) -> None:
@@ -113,10 +170,22 @@ def check_resumable(content, source: str, num_groups: int | None = None) -> None
             )
 
 
-def _noted(work_dir: str | Path) -> list[str]:
-    """The file that MMEngine's note ``last_checkpoint`` names, if it is there."""
+def _position(path: Path) -> tuple[str, int, int]:
+    """When a checkpoint was saved, its iteration and its epoch.
+
+    One that does not say counts as the highest: it is looked at first, and reported.
+    """
     try:
-        path = Path(work_dir, 'last_checkpoint').read_text(errors='replace').strip()
-        return [path] if path and Path(path).is_file() else []
+        mmap = zipfile.is_zipfile(path)  # then nothing but the index is read
+        meta = torch.load(path, map_location='meta', weights_only=True, mmap=mmap)['meta']
+        return str(meta.get('time', '')), int(meta['iter']), int(meta['epoch'])
+    except Exception:  # whatever a damaged file makes of PyTorch; who reads it reports it
+        return '', sys.maxsize, sys.maxsize
+
+
+def _noted(work_dir: Path) -> str | None:
+    """Name of the file that MMEngine's note ``last_checkpoint`` names."""
+    try:
+        return Path((work_dir / 'last_checkpoint').read_text(errors='replace').strip()).name or None
     except (OSError, ValueError):
-        return []
+        return None

@@ -21,7 +21,7 @@ def test_full_while_a_checkpoint_is_saved(whole, config_file, tmp_path, case):
     assert end.status == 1
     assert end.last_line.startswith('error: ') and 'epoch_2.pth' in end.last_line
     assert sorted(path.name for path in (tmp_path / 'run').glob('*.pth*')) == ['epoch_1.pth']
-    assert not list((tmp_path / 'run').glob('.*'))
+    assert not list((tmp_path / 'run').glob('.*.partial'))
     go_on(whole, config_file, tmp_path)
 
 

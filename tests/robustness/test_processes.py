@@ -8,7 +8,7 @@ import signal
 import pytest
 import torch
 from campaign import REFUSED, WENT_ON, cases, ended, generator
-from interruptions import Event, assert_same_end, results_of, run_ranks
+from interruptions import Event, assert_same_end, results_of, run, run_ranks
 
 #: Four iterations an epoch, SIGTERM heard after each.
 OPTIONS = [
@@ -79,6 +79,23 @@ def test_a_rank_is_asked_to_leave_training(whole_of_two, config_file, tmp_path, 
     for end in train_both(tmp_path, config_file, '--resume', log='resumed'):
         assert end.status == 0, end.output[-2000:]
     assert_same_end(tmp_path, whole_of_two)
+
+
+@pytest.mark.parametrize('case', cases(1, 6))
+def test_one_process_continues_what_two_have_begun(whole_of_two, config_file, tmp_path, case):
+    """It makes the iterations that are left, and reports what has changed."""
+    number = int(generator('fewer', case).integers(1, 8))
+    train_both(tmp_path, config_file, events={0: Event('update', number, 'SIGTERM')})
+    end = run(
+        tmp_path / 'alone', 'train.py', config_file, '--work-dir', tmp_path / 'run', '--resume'
+    )
+    assert end.status == 0, end.output[-2000:]
+    for told in ('processes: 2 -> 1', 'train_dataloader.batch_size: 2 -> 4'):
+        assert told in end.output
+    assert '[2][4/4]' in end.output and 'Epoch(train) [3]' not in end.output
+    last = [torch.load(f / 'run/epoch_2.pth', weights_only=True) for f in (tmp_path, whole_of_two)]
+    assert last[0]['meta']['iter'] == last[1]['meta']['iter'] == 8
+    ended(WENT_ON)
 
 
 def evaluate_both(folder, config_file, whole, *arguments, events=None, log='first'):

@@ -77,12 +77,21 @@ def test_ranks_share_the_batches_of_one_process(world_size, batch_size, length, 
     assert parts[-1].epoch == epoch
 
 
-def test_skip_goes_on_where_the_run_stopped():
-    sampler = PairSampler(_Pairs(10))
-    sampler.set_epoch(2)
-    sampler.skip(7)
-    assert list(sampler) == [27, 28, 29]
-    assert list(sampler) == list(range(20, 30))
+@settings(deadline=None)
+@given(ranks, ranks, st.integers(1, 4), st.integers(1, 60), st.data())
+def test_other_processes_continue_after_the_last_pair_seen(before, after, batch_size, length, data):
+    """No pair of the epoch is left out, and only as many come twice as fill the last batch."""
+    iterations = data.draw(st.integers(0, -(-length // (before * batch_size))))
+    seen = min(iterations * before * batch_size, length)
+    parts = _on_ranks(after, lambda: PairSampler(_Pairs(length)))
+    for part in parts:
+        part.set_epoch(2)
+        part.start_at(seen, shift=-length)
+    taken = [list(part) for part in parts]
+    assert len({len(each) for each in taken}) == 1
+    expected = set(range(length + seen, 2 * length))
+    assert expected <= set(chain(*taken)) and len(set(chain(*taken)) - expected) < after
+    assert [len(list(part)) for part in parts] == [len(part) for part in parts], 'the next is whole'
 
 
 @settings(deadline=None)

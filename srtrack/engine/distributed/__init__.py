@@ -3,6 +3,7 @@
 from .data_parallel import (
     TrackerDistributedDataParallel,
     init_cpu_process_group,
+    init_process_group,
     mean_over_processes,
     unwrapped,
 )
@@ -18,6 +19,7 @@ __all__ = [
     'TrackerDistributedDataParallel',
     'can_shard',
     'init_cpu_process_group',
+    'init_process_group',
     'is_sharded',
     'mean_over_processes',
     'shard_like',

@@ -6,6 +6,7 @@ import os
 
 import torch
 import torch.distributed
+from mmengine.dist import init_dist, is_distributed
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from torch import nn
 
@@ -40,6 +41,19 @@ def mean_over_processes(log_vars: dict) -> dict:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside the wrapper that spreads it over processes; a model without one as it is."""
     return model.module if is_model_wrapper(model) else model
+
+
+def init_process_group(launcher: str, dist_cfg: dict | None = None) -> None:
+    """Join the processes that a launcher has started, before MMEngine's runner would.
+
+    Args:
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        dist_cfg: ``env_cfg.dist_cfg`` of a config.
+    """
+    if launcher != 'none':
+        init_cpu_process_group()
+        if not is_distributed():
+            init_dist(launcher, **(dist_cfg or {}))
 
 
 def init_cpu_process_group() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from mmengine.dist import all_reduce, barrier, is_distributed, is_main_process
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import EpochBasedTrainLoop
 
 from srtrack.files import write_text
 from srtrack.registry import HOOKS
@@ -30,10 +29,9 @@ class PreemptionHook(Hook):
     second Ctrl-C leaves at once, without saving. Before the first iteration there is nothing to
     save, and signals end the process as usual.
 
-    ``--resume`` finds the checkpoint and goes on with the next batch of the epoch, without reading
-    those before it (needs :class:`~srtrack.datasets.PairSampler`; other samplers begin the epoch
-    again). The weights at the end are those of a run that was not interrupted. In a distributed run
-    all processes leave after the same iteration, whichever of them the signal has reached.
+    ``--resume`` finds the checkpoint, and :class:`ResumeHook` continues with the next batch of the
+    epoch. In a distributed run all processes leave after the same iteration, whichever of them the
+    signal has reached.
 
     A signal during validation saves and leaves, too; that validation is not made up for. In a
     distributed run the main process then saves by itself, and does not where the model is sharded.
@@ -56,7 +54,7 @@ class PreemptionHook(Hook):
         self._former_handlers = {}
 
     def before_train(self, runner) -> None:
-        """Take over the signals; skip what a resumed run has seen of its epoch."""
+        """Take over the signals."""
         pid, work_dir = os.getpid(), runner.work_dir
 
         def remember(number, frame):
@@ -76,9 +74,6 @@ class PreemptionHook(Hook):
             for each in _REQUESTS
             if signal.getsignal(each) != signal.SIG_IGN  # as in a shell's background
         }
-        loop, loader = runner.train_loop, runner.train_dataloader
-        if isinstance(loop, EpochBasedTrainLoop) and hasattr(loader.sampler, 'skip'):
-            loader.sampler.skip((loop.iter - loop.epoch * len(loader)) * loader.batch_size)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save and leave if asked to, after an update."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from srtrack.engine.distributed import unwrapped
 from srtrack.engine.prior_pass import PriorPass, load_prior
 from srtrack.files import whole_file
+from srtrack.models.pretrained import CheckpointError, check_checkpoint
 from srtrack.registry import HOOKS
 from srtrack.sensitivity.distance import sensitivity_weighted_distance, weight_distances
 
@@ -36,6 +37,7 @@ class WeightDistanceHook(Hook):
     Raises:
         ValueError: ``interval`` is not positive, or the weights are sharded.
         FileNotFoundError: A resumed run has no ``start_weights.pth``.
+        CheckpointError: That file cannot be read, or belongs to other weights.
     """
 
     #: In the work dir: the weights that training began with.
@@ -70,6 +72,9 @@ class WeightDistanceHook(Hook):
                     'train from the start, or leave the hook out'
                 )
             device = next(iter(weights.values())).device
+            content = check_checkpoint(path)
+            if not isinstance(content, dict) or content.keys() != weights.keys():
+                raise CheckpointError(f'{path} does not hold the weights that this run trains')
             self._start = torch.load(path, map_location=device, weights_only=True)
             return
         self._start = {name: weight.detach().clone() for name, weight in weights.items()}

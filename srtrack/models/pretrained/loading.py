@@ -110,7 +110,7 @@ def check_checkpoint(source: str) -> dict | None:
 
 def _check_sums(path: str) -> None:
     # PyTorch does not look at them: a bit that has flipped on a disk would become a weight.
-    if not zipfile.is_zipfile(path):
+    if not (os.path.isfile(path) and zipfile.is_zipfile(path)):  # a pipe would wait for its writer
         return
     try:
         with zipfile.ZipFile(path) as archive:

@@ -66,6 +66,8 @@ def build(runner, work_dir, checkpoint=None, compile=False, **config):
             ),
             dict(type='EMAHook', momentum=0.1, update_buffers=True),
             dict(type='srtrack.PortableCheckpointHook'),
+            dict(type='srtrack.PendingGradientsHook'),
+            dict(type='srtrack.ResumeHook'),
         ],
         default_hooks=dict(
             logger=None,
