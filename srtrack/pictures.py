@@ -1,7 +1,7 @@
-"""Files of pictures: which files are some, and their pixels as they are stored.
+"""Files of images: which files are some, and their pixels as they are stored.
 
 Boxes of a data set are given in the pixels of its files. A tag that asks a viewer to turn the
-picture (EXIF orientation) is therefore never obeyed, in any format.
+image (EXIF orientation) is therefore never obeyed, in any format.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_of_the_system(name: str) -> bool:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file of this name is a picture of the user's: ``._0000.jpg`` is none."""
+    """Whether a file of this name is an image of the user's: ``._0000.jpg`` is none."""
     return name.lower().endswith(PICTURE_SUFFIXES) and not is_of_the_system(name)
 
 
@@ -43,14 +43,14 @@ def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """What OpenCV makes of the bytes of a file, see ``cv2.imdecode``, in the rows that are stored.
 
     Raises:
-        ValueError: They are not a picture, are cut off, or claim more than :func:`max_pixels`.
+        ValueError: They are not an image, are cut off, or claim more than :func:`max_pixels`.
     """
     if not len(data):
         raise ValueError('the file is empty')
     claimed, limit = _claimed_pixels(data), max_pixels()
     if claimed > limit:
         raise ValueError(
-            f'the picture claims {claimed:,} pixels, more than {limit:,}; if you trust it, '
+            f'the image claims {claimed:,} pixels, more than {limit:,}; if you trust it, '
             f'SRTRACK_MAX_PIXELS={claimed} in the environment lets it in'
         )
     if flags != cv2.IMREAD_UNCHANGED:  # which is all bits set, and ignores the orientation as well
@@ -58,14 +58,14 @@ def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     try:
         picture = cv2.imdecode(np.frombuffer(_without_orientation(data), np.uint8), flags)
     except cv2.error as error:
-        raise ValueError(f'the picture cannot be decoded: {error.err or error}') from None
+        raise ValueError(f'the image cannot be decoded: {error.err or error}') from None
     if picture is None:
-        raise ValueError('not a picture, or cut off')
+        raise ValueError('not an image, or cut off')
     return picture
 
 
 def max_pixels() -> int:
-    """Pixels up to which a picture is decoded: ``$SRTRACK_MAX_PIXELS``, by default 2^26 (8192 x 8192).
+    """Pixels up to which an image is decoded: ``$SRTRACK_MAX_PIXELS``, by default 2^26 (8192 x 8192).
 
     Raises:
         ValueError: The variable is not a positive whole number.
@@ -97,7 +97,7 @@ def _claimed_pixels(data) -> int:
 
 
 def orientation(data: bytes) -> int:
-    """How viewers turn a picture, 1 (not at all) to 8, by its EXIF tag."""
+    """How viewers turn an image, 1 (not at all) to 8, by its EXIF tag."""
     from PIL import Image  # only here: most programs never ask
 
     try:
@@ -105,7 +105,7 @@ def orientation(data: bytes) -> int:
             warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(data)) as picture:
                 value = picture.getexif().get(_ORIENTATION, 1)
-    except Exception:  # whoever decodes the picture tells what is wrong with it
+    except Exception:  # whoever decodes the image tells what is wrong with it
         return 1
     return value if value in range(1, 9) else 1
 

@@ -69,7 +69,7 @@ def test_what_is_no_picture_has_no_orientation():
     data = turned_tiff(PIXELS, 6)
     for broken in (b'', b'II*\0', data[:6], data[:-100], b'II*\0' + b'\xff' * 40):
         assert orientation(broken) == 1
-        with pytest.raises(ValueError, match=r'picture|empty'):
+        with pytest.raises(ValueError, match=r'image|empty'):
             DecodePicture()(broken)
 
 

@@ -95,7 +95,7 @@ def _finetuning_config(folder: Path, modality: str, seed: int):
 
 
 def _test_sources(config) -> dict[str, dict]:
-    """Data sets to test on; the source domain has a grey copy of RGB for its auxiliary picture."""
+    """Data sets to test on; the source domain has a grey copy of RGB for its auxiliary image."""
     train_source = dict(config.train_dataloader.dataset.sources[0])
     target_test = dict(type='SyntheticDataset', domain=train_source['domain'], **TEST_SEQUENCES)
     source_test = dict(target_test, domain='source', modalities=('rgb', 'aux'))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follow one target through pictures in two modalities.
+"""Follow one target through images in two modalities.
 
 --rgb and --aux take two folders, two videos, or the numbers of two cameras; with --side-by-side, --rgb
 takes one video with RGB in the left half and the other modality in the right half.
@@ -69,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resize-aux',
         action='store_true',
-        help='stretch auxiliary pictures to the size of RGB; both have to show the same view',
+        help='stretch auxiliary images to the size of RGB; both have to show the same view',
     )
     parser.add_argument(
         '--aux-loader',

@@ -1,5 +1,5 @@
 # UnTrack as published: one model on DepthTrack, LasHeR and VisEvent together. Each pair brings what its
-# auxiliary picture shows (aux_kind of the data set), in training and in tests.
+# auxiliary image shows (aux_kind of the data set), in training and in tests.
 # Table VIII: VisEvent SR 58.9, PR 75.6; DepthTrack Pr 61.1, Re 60.8, F 61.0; LasHeR SR 51.3, PR 63.7.
 # bash tools/dist_train.sh configs/ablations/table8_untrack_joint.py 8 \
 #     --cfg-options load_from=ostrack:OSTrack_ep0300.pth.tar

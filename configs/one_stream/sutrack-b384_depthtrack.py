@@ -1,4 +1,4 @@
-# SUTrack-B384 on RGB and auxiliary picture of DepthTrack, as published.
+# SUTrack-B384 on RGB and auxiliary image of DepthTrack, as published.
 # Table II: Pr 58.8, Re 58.6, F 58.7; on VOT-RGBD2022 Acc 83.0, Rob 90.6, EAO 75.4.
 # bash tools/dist_train.sh configs/one_stream/sutrack-b384_depthtrack.py 8 \
 #     --cfg-options load_from=sutrack:SUTRACK_ep0180.pth.tar

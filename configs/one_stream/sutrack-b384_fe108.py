@@ -1,4 +1,4 @@
-# SUTrack-B384 on RGB and auxiliary picture of FE108, as published.
+# SUTrack-B384 on RGB and auxiliary image of FE108, as published.
 # The paper has no numbers for it.
 # bash tools/dist_train.sh configs/one_stream/sutrack-b384_fe108.py 8 \
 #     --cfg-options load_from=sutrack:SUTRACK_ep0180.pth.tar

@@ -1,4 +1,4 @@
-# SUTrack-B384 on RGB and auxiliary picture of LasHeR, as published.
+# SUTrack-B384 on RGB and auxiliary image of LasHeR, as published.
 # Table II: SR 60.8, PR 75.6; on RGBT234 MSR 69.2, MPR 92.1.
 # bash tools/dist_train.sh configs/one_stream/sutrack-b384_lasher.py 8 \
 #     --cfg-options load_from=sutrack:SUTRACK_ep0180.pth.tar

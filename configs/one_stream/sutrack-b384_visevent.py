@@ -1,4 +1,4 @@
-# SUTrack-B384 on RGB and auxiliary picture of VisEvent, as published. Table I: SR 63.1, PR 79.6.
+# SUTrack-B384 on RGB and auxiliary image of VisEvent, as published. Table I: SR 63.1, PR 79.6.
 # bash tools/dist_train.sh configs/one_stream/sutrack-b384_visevent.py 8 \
 #     --cfg-options load_from=sutrack:SUTRACK_ep0180.pth.tar
 # Without fine-tuning: python tools/test.py configs/one_stream/sutrack-b384_visevent.py \

@@ -151,7 +151,7 @@ class DepthTrack(SequenceDataset):
 
     Depth is 16-bit PNG in millimetres, drawn by
     :class:`~srtrack.datasets.transforms.DecodeDepth` as this benchmark's trackers are fed it; other
-    pictures are ``aux_loader=dict(type='DecodeDepth', ...)``. A row of NaN means absent.
+    images are ``aux_loader=dict(type='DecodeDepth', ...)``. A row of NaN means absent.
     """
 
     name = 'DepthTrack'
@@ -275,9 +275,9 @@ class COESOT(SequenceDataset):
 class FE108(SequenceDataset):
     """FE108, 76 + 32 RGB-E sequences (Zhang et al., ICCV 2021).
 
-    Frames are grey; event pictures are drawn from ``events.aedat4`` by the users, most often to
-    ``evimg``. Of the authors' stacks, three pictures a frame, the last is ``aux='inter3_stack',
-    frames=dict(aux='*_3.jpg')``. Boxes can leave the picture.
+    Frames are grey; event images are drawn from ``events.aedat4`` by the users, most often to
+    ``evimg``. Of the authors' stacks, three images a frame, the last is ``aux='inter3_stack',
+    frames=dict(aux='*_3.jpg')``. Boxes can leave the image.
     """
 
     name = 'FE108'
@@ -398,7 +398,7 @@ class TrackingNet(SequenceDataset):
 class MultiModalFolder(SequenceDataset):
     """Own data in the smallest layout: two folders of frames and one box file per sequence.
 
-    ``<sequence>/rgb/*`` and ``<sequence>/aux/*`` are pictures of the same size, paired in the order
+    ``<sequence>/rgb/*`` and ``<sequence>/aux/*`` are images of the same size, paired in the order
     of the numbers in their names, ``<sequence>/groundtruth.txt`` has ``x,y,w,h`` in pixels, a row a
     frame, ``nan,nan,nan,nan`` where the target is absent. A split is a folder of sequences, or a
     list file: ``split='train'`` is ``train/`` or ``train.txt``. What differs in length is an error.

@@ -1,4 +1,4 @@
-"""COCO's objects as sequences of one frame: pictures among the source data of RGB trackers."""
+"""COCO's objects as sequences of one frame: images among the source data of RGB trackers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .transforms.decode import DecodePicture, load_crop
 
 
 class PictureSequence(Sequence):
-    """One object in one picture.
+    """One object in one image.
 
     Args:
         name: Its name.
-        path: File of the picture.
+        path: File of the image.
         box: x, y, w, h in pixels.
         backend_args: Arguments of MMEngine's file backend.
     """
@@ -51,11 +51,11 @@ class PictureSequence(Sequence):
 class COCO:
     """The annotated objects of COCO, each a sequence of one frame (Lin et al., ECCV 2014).
 
-    Template and search region of a training pair then come from the same picture. Crowds are left
+    Template and search region of a training pair then come from the same image. Crowds are left
     out, and objects that are small: the public trackers take those larger than 50 pixels both ways.
 
     Args:
-        data_root: The folder of ``annotations/instances_<split><year>.json``; pictures lie in
+        data_root: The folder of ``annotations/instances_<split><year>.json``; images lie in
             ``images/<split><year>`` or ``<split><year>``.
         split: ``'train'`` or ``'val'``.
         year: 2017 or 2014.
@@ -64,7 +64,7 @@ class COCO:
         backend_args: Arguments of MMEngine's file backend.
 
     Raises:
-        FileNotFoundError: The annotations or the pictures are not there.
+        FileNotFoundError: The annotations or the images are not there.
         ValueError: The annotations are no COCO instances, or no object is large enough.
     """
 

@@ -15,16 +15,16 @@ import numpy as np
 
 from .sequence import Window
 
-#: Windows of a larger side are sampled where they meet the picture, not filled up around it.
+#: Windows of a larger side are sampled where they meet the image, not filled up around it.
 MAX_PADDED_SIDE = 12288
-#: A box that is so many times wider or higher than the picture is a mistake, not a close-up.
+#: A box that is so many times wider or higher than the image is a mistake, not a close-up.
 MAX_BOX_RATIO = 10
 
 
 def target_window(box, factor: float, exact: bool = False) -> Window:
     """Square window around a box: concentric, of side ``ceil(sqrt(w h) * factor)`` pixels.
 
-    A crop is cut at whole pixels, up to half a pixel of the picture beside the window, and the public
+    A crop is cut at whole pixels, up to half a pixel of the image beside the window, and the public
     trackers pay no heed to that when they put boxes into the crop or back: where a target of 8 pixels
     is enlarged eightfold, a label is up to 4 pixels of the crop beside it in each direction.
 
@@ -55,11 +55,11 @@ def _first_pixel(center: float, side: int) -> int:
 
 
 class Cut(NamedTuple):
-    """The whole pixels of a window, and which of them a picture has.
+    """The whole pixels of a window, and which of them an image has.
 
     Attributes:
         left: First column of the window; its first row is ``top``, its side ``side`` pixels.
-        x1: Columns ``x1`` to ``x2 - 1`` and rows ``y1`` to ``y2 - 1`` come from the picture, what
+        x1: Columns ``x1`` to ``x2 - 1`` and rows ``y1`` to ``y2 - 1`` come from the image, what
             else the window covers is black.
     """
 
@@ -73,21 +73,21 @@ class Cut(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether the window lies outside the picture."""
+        """Whether the window lies outside the image."""
         return self.x1 >= self.x2 or self.y1 >= self.y2
 
     @property
     def margins(self) -> tuple[int, int, int, int]:
-        """Black pixels above, below, left and right of the picture's."""
+        """Black pixels above, below, left and right of the image's pixels."""
         right, bottom = self.left + self.side, self.top + self.side
         return self.y1 - self.top, bottom - self.y2, self.x1 - self.left, right - self.x2
 
 
 def cut_window(window: Window, height: int, width: int) -> Cut:
-    """The pixels of a window in a picture of ``height`` x ``width``.
+    """The pixels of a window in an image of ``height`` x ``width``.
 
     The window's side is rounded up to whole pixels and its corner half to even. As in the public
-    trackers, the last row and the last column of the picture count as outside.
+    trackers, the last row and the last column of the image count as outside.
     """
     side = math.ceil(window.side)
     left, top = _first_pixel(window.center_x, side), _first_pixel(window.center_y, side)
@@ -96,7 +96,7 @@ def cut_window(window: Window, height: int, width: int) -> Cut:
 
 
 def crop(image: np.ndarray, window: Window, size: int) -> np.ndarray:
-    """The pixels of a window, resampled bilinearly; what lies outside the picture is black.
+    """The pixels of a window, resampled bilinearly; what lies outside the image is black.
 
     Rounding is that of :func:`cut_window`. Unlike in the public trackers, a window that lies wholly
     outside is black (theirs wraps around to the opposite edge, or fails).
@@ -116,7 +116,7 @@ def resample(image: np.ndarray, cut: Cut, size: int) -> np.ndarray:
     """The pixels of a cut, resampled bilinearly.
 
     Args:
-        image: (h, W, C) uint8, of which the rows before ``cut.y2`` are looked at: the picture that
+        image: (h, W, C) uint8, of which the rows before ``cut.y2`` are looked at: the image that
             the cut was made for, or its upper part.
         cut: Where to cut.
         size: Side of the result in pixels.
@@ -148,18 +148,18 @@ def _sample(pixels: np.ndarray, cut: Cut, size: int) -> np.ndarray:
 
 
 def resample_reduced(image: np.ndarray, cut: Cut, size: int, scale: int) -> np.ndarray:
-    """As :func:`resample`, from a picture that is ``scale`` times smaller.
+    """As :func:`resample`, from an image that is ``scale`` times smaller.
 
-    Pixel ``j`` of the reduced picture stands for the pixels ``scale * j`` to
+    Pixel ``j`` of the reduced image stands for the pixels ``scale * j`` to
     ``scale * (j + 1) - 1`` of the whole one, as the reduced inverse transforms of JPEG decoders
     have it. The places that are sampled are those of :func:`resample`, whether or not the window's
-    corner is a multiple of ``scale``, and so is the edge of the picture.
+    corner is a multiple of ``scale``, and so is the edge of the image.
 
     Args:
-        image: (h, ceil(W / scale), C) uint8, the reduced picture or its upper part.
-        cut: Where to cut, in pixels of the *whole* picture.
+        image: (h, ceil(W / scale), C) uint8, the reduced image or its upper part.
+        cut: Where to cut, in pixels of the *whole* image.
         size: Side of the result in pixels; at most ``cut.side / scale``.
-        scale: How many times smaller the picture is.
+        scale: How many times smaller the image is.
 
     Returns:
         (size, size, C) uint8.
@@ -195,14 +195,14 @@ def _fade_outside(rows: np.ndarray, places: np.ndarray, first: int, end: int) ->
 
 
 def box_to_crop(box, window: Window, size: int) -> np.ndarray:
-    """A box of the picture in the coordinates of a crop, the target of training.
+    """A box of the image in the coordinates of a crop, the target of training.
 
     The window's centre is the centre of the *pixel grid*, (size - 1) / 2, half a pixel of the crop
     off the 0.5 that :func:`box_from_crop` takes for it; the public trackers are trained and run
     with these two conventions.
 
     Args:
-        box: x, y, w, h in pixels of the picture.
+        box: x, y, w, h in pixels of the image.
         window: The window of the crop.
         size: Side of the crop in pixels.
 
@@ -218,7 +218,7 @@ def box_to_crop(box, window: Window, size: int) -> np.ndarray:
 
 
 def box_from_crop(box, window: Window, size: int) -> np.ndarray:
-    """A predicted box of a crop in the coordinates of the picture.
+    """A predicted box of a crop in the coordinates of the image.
 
     Args:
         box: cx, cy, w, h as fractions of the crop's side.
@@ -227,7 +227,7 @@ def box_from_crop(box, window: Window, size: int) -> np.ndarray:
             trackers'.
 
     Returns:
-        (4,) float64, x, y, w, h in pixels of the picture.
+        (4,) float64, x, y, w, h in pixels of the image.
     """
     scale = size / window.side
     center_x, center_y, w, h = (float(value) * size / scale for value in box)
@@ -242,15 +242,15 @@ def check_initial_box(box, height: int, width: int) -> None:
 
     Args:
         box: x, y, w, h in pixels, finite and with area.
-        height: Of the picture.
-        width: Of the picture.
+        height: Of the image.
+        width: Of the image.
 
     Raises:
-        ValueError: The box lies outside the picture, or is many times larger.
+        ValueError: The box lies outside the image, or is many times larger.
     """
     x, y, w, h = (float(value) for value in box)
     what = f'the initial box {[x, y, w, h]}'
-    picture = f'the picture of {width} x {height} pixels'
+    picture = f'the image of {width} x {height} pixels'
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
         raise ValueError(f'{what} lies outside {picture}')
     if w > MAX_BOX_RATIO * width or h > MAX_BOX_RATIO * height:
@@ -258,13 +258,13 @@ def check_initial_box(box, height: int, width: int) -> None:
 
 
 def clip_box(box, height: int, width: int, margin: float = 0) -> np.ndarray:
-    """Clip a box to the picture so that at least ``margin`` pixels of it stay inside.
+    """Clip a box to the image so that at least ``margin`` pixels of it stay inside.
 
     Args:
         box: x, y, w, h in pixels.
-        height: Of the picture.
-        width: Of the picture.
-        margin: Smallest width and height of the result, and of its overlap with the picture.
+        height: Of the image.
+        width: Of the image.
+        margin: Smallest width and height of the result, and of its overlap with the image.
 
     Returns:
         (4,) float64, x, y, w, h in pixels.

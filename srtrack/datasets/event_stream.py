@@ -1,4 +1,4 @@
-"""Raw recordings of event cameras as a stream of a sequence: pictures drawn when they are needed."""
+"""Raw recordings of event cameras as a stream of a sequence: images drawn when they are needed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Opened(NamedTuple):
 
 @TRANSFORMS.register_module()
 class EventStream:
-    """Draws the picture of a frame from the events since the frame before.
+    """Draws the image of a frame from the events since the frame before.
 
     The pixels are those that ``tools/dataset_converters/events_to_frames.py`` writes; which ones is
     a pure function of the file and the settings. When frames were taken is told by one of
@@ -55,7 +55,7 @@ class EventStream:
     * the recording, if none of these is given: an AEDAT4 file that holds frames as well.
 
     Each process keeps opened recordings, the latest ones of at most ``max_memory`` bytes (13 an
-    event and 32 a frame), and at least one. Nothing is opened before the first picture is asked
+    event and 32 a frame), and at least one. Nothing is opened before the first image is asked
     for; processes that are forked or spawned share no handle.
 
     Args:
@@ -74,7 +74,7 @@ class EventStream:
         size: (width, height) of the sensor, where the recording does not tell it.
         time_unit: See :func:`~srtrack.events.read_recording`.
         sort: See :func:`~srtrack.events.read_recording`.
-        cache_dir: Folder that keeps recordings decoded (13 bytes an event), so that a picture does
+        cache_dir: Folder that keeps recordings decoded (13 bytes an event), so that an image does
             not need the whole file; see :func:`~srtrack.events.map_recording`. A recording that
             changes is decoded anew, unless it comes from a remote file backend.
         max_memory: See above, in bytes. With ``cache_dir``, mapped events do not count.
@@ -146,7 +146,7 @@ class EventStream:
         return max(0, len(times) - self._first_frame(sequence))
 
     def read(self, sequence: FolderSequence, index: int) -> np.ndarray:
-        """The picture of a frame, which is counted from the first one on the disk.
+        """The image of a frame, which is counted from the first one on the disk.
 
         Returns:
             (H, W, 3) uint8, RGB.

@@ -25,7 +25,7 @@ from .transforms.decode import load_crop
 
 
 class FolderSequence(Sequence):
-    """A sequence whose streams are folders of pictures; the auxiliary one may be a recording.
+    """A sequence whose streams are folders of images; the auxiliary one may be a recording.
 
     Nothing is listed or read before it is asked for. Streams are listed and sorted by the numbers
     in the names, which are never rebuilt from numbers. Boxes hold what the file says; where the
@@ -89,7 +89,7 @@ class FolderSequence(Sequence):
         return pictures
 
     def read_crop(self, index: int, window: Window, size: int) -> dict[str, np.ndarray]:
-        """See :meth:`Sequence.read_crop`; decodes no more of the pictures than the window needs."""
+        """See :meth:`Sequence.read_crop`; decodes no more of the images than the window needs."""
         crops, sizes = {}, {}
         for modality in self.modalities:
             loader = self.layout.loaders[modality]
@@ -144,7 +144,7 @@ class FolderSequence(Sequence):
             )
 
     def _picture_states(self) -> Iterator[tuple]:
-        """Name, size and time of change of each picture or recording; where known, of remote ones."""
+        """Name, size and time of change of each image or recording; where known, of remote ones."""
         for modality in self.modalities:
             count = 1 if modality in self.layout.recordings else len(self)
             for index in range(count):
@@ -239,7 +239,7 @@ class FolderSequence(Sequence):
         ]
         if not names:
             raise FileNotFoundError(
-                f'sequence {self.name}: no picture in {folder} matches frames={pattern!r}'
+                f'sequence {self.name}: no image in {folder} matches frames={pattern!r}'
             )
         # One array of bytes, not a list of strings: forked workers then share its memory.
         return np.array([os.fsencode(name) for name in sorted(names, key=natural_key)])

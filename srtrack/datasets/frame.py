@@ -69,7 +69,7 @@ class FrameDataset(torch.utils.data.Dataset):
 
         Raises:
             FrameError: The frame cannot be read.
-            ValueError: The sequence has no box to start from, or it lies outside the picture.
+            ValueError: The sequence has no box to start from, or it lies outside the image.
             IndexError: There are not so many frames.
         """
         if not 0 <= index < len(self):

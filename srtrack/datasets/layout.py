@@ -28,7 +28,7 @@ class Layout:
         rgb: Folder of the RGB frames.
         aux: Folder of the auxiliary frames.
         frames: Glob that the names of the frames match, or one for each modality
-            (``dict(rgb=..., aux=...)``). Files without the suffix of a picture never count.
+            (``dict(rgb=..., aux=...)``). Files without the suffix of an image never count.
         boxes: File of the boxes, or several names of which the first that exists counts.
         box_format: See :func:`~srtrack.boxes.parse_boxes`.
         aux_boxes: File of the auxiliary modality's own boxes, where a protocol scores both.
@@ -44,7 +44,7 @@ class Layout:
             :class:`~srtrack.datasets.transforms.DecodePicture`.
         aux_stream: Config of the stream that draws auxiliary frames from a recording, see
             :class:`~srtrack.datasets.EventStream`; ``aux`` is then a file. Default: a folder of
-            pictures.
+            images.
         length_policy: For streams, boxes and flags of unequal length: ``'strict'`` is an error,
             ``'shortest'`` warns and uses the frames that all of them have, ``'pad'`` uses the
             frames that all streams have: where rows are missing at the end, there is no box.
@@ -115,7 +115,7 @@ class Layout:
 
     @cached_property
     def recordings(self) -> dict:
-        """Modality -> stream that draws its frames, of those that are no folder of pictures."""
+        """Modality -> stream that draws its frames, of those that are no folder of images."""
         return dict(aux=TRANSFORMS.build(self.aux_stream)) if self.aux_stream else {}
 
     @property
@@ -133,7 +133,7 @@ class Layout:
 
 
 def _as_drawn(picture: np.ndarray) -> np.ndarray:
-    """The loader of a stream that hands out pictures instead of files."""
+    """The loader of a stream that hands out images instead of files."""
     return picture
 
 

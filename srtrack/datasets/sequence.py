@@ -25,7 +25,7 @@ class Window(NamedTuple):
 
 
 class Sequence(ABC):
-    """Aligned frames of one target: pictures per modality, a box and a presence flag per frame.
+    """Aligned frames of one target: images per modality, a box and a presence flag per frame.
 
     Attributes:
         name (str): Unique within its dataset; also the name of its result file.
@@ -35,7 +35,7 @@ class Sequence(ABC):
         flags (ndarray): (T,) bool, whether the target is visible, as annotated and whatever its box;
             None where no file says so.
         modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
-        aux_kind (str | None): What the auxiliary pictures show: ``'thermal'``, ``'depth'``,
+        aux_kind (str | None): What the auxiliary images show: ``'thermal'``, ``'depth'``,
             ``'event'`` or another name; None where nobody has said so.
     """
 
@@ -50,7 +50,7 @@ class Sequence(ABC):
         return len(self.boxes)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the annotations, and of whatever tells that the pictures have changed."""
+        """SHA-256 of the annotations, and of whatever tells that the images have changed."""
         digest = hashlib.sha256(f'{len(self)} {self.modalities}'.encode())
         for rows in (self.boxes, self.present, self.flags, getattr(self, 'aux_boxes', None)):
             digest.update(b'-' if rows is None else np.ascontiguousarray(rows).tobytes())
@@ -59,12 +59,12 @@ class Sequence(ABC):
         return digest.hexdigest()
 
     def _picture_states(self) -> Iterable[tuple]:
-        """A tuple for each file of pictures that changes when the file does."""
+        """A tuple for each file of images that changes when the file does."""
         return ()
 
     @abstractmethod
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """Full pictures of frame ``index``: modality -> (H, W, 3) uint8, RGB order, same H and W.
+        """Full images of frame ``index``: modality -> (H, W, 3) uint8, RGB order, same H and W.
 
         Raises:
             FrameError: The frame cannot be read; the message names the file and the sequence.
@@ -74,8 +74,8 @@ class Sequence(ABC):
     def read_crop(self, index: int, window: Window, size: int) -> dict[str, np.ndarray]:
         """The part of frame ``index`` inside ``window``, resampled to ``size`` x ``size`` pixels.
 
-        Returns modality -> (size, size, 3) uint8; what lies outside the picture is black.
-        Implementations that can produce a crop without the whole picture do so.
+        Returns modality -> (size, size, 3) uint8; what lies outside the image is black.
+        Implementations that can produce a crop without the whole image do so.
 
         Raises:
             FrameError: See :meth:`read`.

@@ -1,10 +1,10 @@
-"""Event cameras: recordings, slices of them, and the pictures that a tracker can look at.
+"""Event cameras: recordings, slices of them, and the images that a tracker can look at.
 
 1. :func:`read_events` reads a recording (AEDAT4, DAVIS text, HDF5, npz) as :class:`Events`,
    :func:`read_recording` also the times of its frames.
 2. :func:`slice_by_timestamps`, :func:`slice_by_rate`, :func:`slice_by_count` or
    :func:`slice_evenly` cut it.
-3. :func:`draw` turns a slice into an (H, W, 3) uint8 picture by one of six representations.
+3. :func:`draw` turns a slice into an (H, W, 3) uint8 image by one of six representations.
 
 Plain NumPy; reading AEDAT4 and HDF5 needs the extra ``events``.
 """

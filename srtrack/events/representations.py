@@ -1,6 +1,6 @@
-"""Events as pictures: the six representations that Table X of the SRTrack paper compares.
+"""Events as images: the six representations that Table X of the SRTrack paper compares.
 
-Each has its mathematical definition as an array (``event_count``, ``tsltd``, ...) and a picture
+Each has its mathematical definition as an array (``event_count``, ``tsltd``, ...) and an image
 ``*_picture`` of (H, W, 3) uint8 that a tracker of three channels can read. All functions are pure;
 their common arguments are
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from .event_array import Events
 
-#: Default number of events at which the pictures of counts are saturated.
+#: Default number of events at which the images of counts are saturated.
 SATURATION = 5
-#: Colours of no event, OFF and ON as RGB: white, blue, red, those of the pictures of VisEvent.
+#: Colours of no event, OFF and ON as RGB: white, blue, red, those of the images of VisEvent.
 POLARITY_COLORS = ((255, 255, 255), (30, 30, 200), (220, 30, 30))
 
 
@@ -82,7 +82,7 @@ def event_frame_picture(
     width: int | None = None,
     saturation: int = SATURATION,
 ):
-    """Grey picture of :func:`event_frame`: 0 no event, 255 ``saturation`` events and more.
+    """Grey image of :func:`event_frame`: 0 no event, 255 ``saturation`` events and more.
 
     Returns:
         ndarray: (H, W, 3) uint8, three equal channels.
@@ -111,7 +111,7 @@ def event_count_picture(
     width: int | None = None,
     saturation: int = SATURATION,
 ):
-    """Picture of :func:`event_count`: ON is red, OFF is blue, ``saturation`` events are 255.
+    """Image of :func:`event_count`: ON is red, OFF is blue, ``saturation`` events are 255.
 
     Returns:
         ndarray: (H, W, 3) uint8; green is 0.
@@ -131,7 +131,7 @@ def time_surface(
     S(x, q) = exp(-(t_end - t(x, q)) / decay), where t(x, q) is the time of the latest event of
     polarity q at x: the time surface of Lagorce et al. (HOTS, PAMI 2017) that Sironi et al., HATS,
     CVPR 2018, build on, taken at the end of the interval for the whole sensor. HATS then averages
-    surfaces over cells and events into a histogram, which is no longer a picture.
+    surfaces over cells and events into a histogram, which is no longer an image.
 
     Args:
         decay: Time constant in microseconds.
@@ -159,7 +159,7 @@ def time_surface_picture(
     interval: tuple[int, int] | None = None,
     decay: float = 30_000.0,
 ):
-    """Picture of :func:`time_surface` times 255: ON is red, OFF is blue.
+    """Image of :func:`time_surface` times 255: ON is red, OFF is blue.
 
     Returns:
         ndarray: (H, W, 3) uint8; green is 0.
@@ -202,7 +202,7 @@ def tsltd_picture(
     width: int | None = None,
     interval: tuple[int, int] | None = None,
 ):
-    """Picture of :func:`tsltd`: ON is red, OFF is blue.
+    """Image of :func:`tsltd`: ON is red, OFF is blue.
 
     Returns:
         ndarray: (H, W, 3) uint8; green is 0.
@@ -253,7 +253,7 @@ def event_volume_picture(
     interval: tuple[int, int] | None = None,
     saturation: float = 2.0,
 ):
-    """Picture of an :func:`event_volume` of three bins, the earliest in the red channel.
+    """Image of an :func:`event_volume` of three bins, the earliest in the red channel.
 
     Returns:
         ndarray: (H, W, 3) uint8; 128 is 0, 255 and 1 are plus and minus ``saturation`` and beyond.
@@ -286,7 +286,7 @@ def draw(
     interval: tuple[int, int] | None = None,
     **settings,
 ):
-    """The picture of a representation of :data:`PICTURES`.
+    """The image of a representation of :data:`PICTURES`.
 
     Args:
         settings: Arguments of its function, such as ``decay`` of :func:`time_surface_picture`.
@@ -325,7 +325,7 @@ def _picture_size(events: Events, height: int | None, width: int | None) -> tupl
     width = events.width if width is None else width
     if height < events.height or width < events.width:
         raise ValueError(
-            f'a picture of {width} x {height} does not hold a sensor of '
+            f'an image of {width} x {height} does not hold a sensor of '
             f'{events.width} x {events.height}'
         )
     return height, width
@@ -344,7 +344,7 @@ def _interval(events: Events, interval: tuple[int, int] | None) -> tuple[int, in
 
 
 def _pixels(events: Events, width: int) -> np.ndarray:
-    """Index of each event's pixel in a picture that is read row by row."""
+    """Index of each event's pixel in an image that is read row by row."""
     index = events.y.astype(np.intp)
     index *= width
     index += events.x
@@ -352,7 +352,7 @@ def _pixels(events: Events, width: int) -> np.ndarray:
 
 
 def _polar_pixels(events: Events, width: int) -> np.ndarray:
-    """Index of each event's pixel and polarity in a picture of two channels, ON and OFF."""
+    """Index of each event's pixel and polarity in an image of two channels, ON and OFF."""
     index = _pixels(events, width)
     index *= 2
     index += ~events.p

@@ -8,10 +8,10 @@ import numpy as np
 
 
 def parse_timestamps(text: str, source: str) -> tuple[np.ndarray, list[str]]:
-    """Times of frames, and what their pictures are called.
+    """Times of frames, and what their images are called.
 
     The first column of a line is a time: in seconds if any of them has a decimal point or an
-    exponent, else in microseconds. The second column, if any, is the name of a picture, as in
+    exponent, else in microseconds. The second column, if any, is the name of an image, as in
     ``images.txt`` of DAVIS recordings. Columns are separated by blanks or commas; lines that begin
     with ``#`` are skipped.
 

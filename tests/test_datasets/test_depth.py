@@ -83,7 +83,7 @@ def test_what_is_no_depth_map(picture, pattern):
 
 @pytest.mark.parametrize('data', [b'', b'x', encode(np.zeros((9, 9), np.uint16))[:-30]])
 def test_damaged_files(data):
-    with pytest.raises(ValueError, match=r'the file is empty|not a picture, or cut off'):
+    with pytest.raises(ValueError, match=r'the file is empty|not an image, or cut off'):
         DecodeDepth()(data)
 
 

@@ -166,7 +166,7 @@ def _deepen(folder):
 @pytest.mark.parametrize(
     ('damage', 'pattern'),
     [
-        (_truncate, r'sequence seq, frame 2: cannot read .*v2\.png: not a picture, or cut off'),
+        (_truncate, r'sequence seq, frame 2: cannot read .*v2\.png: not an image, or cut off'),
         (_empty, r'sequence seq, frame 2: cannot read .*v2\.png: the file is empty'),
         (_enlarge, r'sequence seq, frame 2: .*rgb 32 x 24, aux 32 x 25'),
         (_deepen, r'sequence seq, frame 2: .*v2\.png: .*uint16.*depth map'),
@@ -226,7 +226,7 @@ def test_bad_arguments(make_sequence, arguments, error, pattern):
     [
         (dict(aux='ir'), r"sequence seq: no folder .*/ir for the aux frames; .*aux='\.\.\.'"),
         (dict(boxes='gt.txt'), r"sequence seq: no file .*/seq/gt\.txt; .*boxes='\.\.\.'"),
-        (dict(frames='*.tif'), r"sequence seq: no picture in .*visible matches frames='\*\.tif'"),
+        (dict(frames='*.tif'), r"sequence seq: no image in .*visible matches frames='\*\.tif'"),
     ],
 )
 def test_missing_parts(make_sequence, layout, pattern):

@@ -163,7 +163,7 @@ def test_settings_reach_the_picture():
 
 def test_bad_requests():
     events = Events.from_arrays([0, 1], [0, 0], [5, 9], [0, 1], 3, 2)
-    with pytest.raises(ValueError, match='picture of 2 x 2 does not hold a sensor of 3 x 2'):
+    with pytest.raises(ValueError, match='image of 2 x 2 does not hold a sensor of 3 x 2'):
         draw(events, 2, 2)
     with pytest.raises(ValueError, match="representation='voxel' is not one of 'color_polarity'"):
         draw(events, representation='voxel')

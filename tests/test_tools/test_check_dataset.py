@@ -43,7 +43,7 @@ def test_sound_data(make, check, tmp_path):
     status, output, error = check(*arguments, workers=2)
     assert status == 0 and '3/3' in error
     assert 'data: 3 sequences, 12 frames, rgb, aux' in output
-    assert 'pictures: 40 x 30 (3)' in output and 'sqrt(w h) 12 px' in output
+    assert 'images: 40 x 30 (3)' in output and 'sqrt(w h) 12 px' in output
     assert 'nothing is missing or odd' in output
     report = json.loads((tmp_path / 'out/r.json').read_text())
     assert (report['sequences'], report['frames'], report['errors']) == (3, 12, {})
@@ -117,7 +117,7 @@ def test_full_opens_every_picture(make, check):
     (folder / 'rgb/0002.png').write_bytes(b'x')
     assert check('data')[0] == 0
     status, output, _ = check('data', '--full')
-    assert status == 1 and 'rgb/0002.png' in output and 'opened: every picture' in output
+    assert status == 1 and 'rgb/0002.png' in output and 'opened: every image' in output
 
 
 def test_wrong_arguments(make, check):

@@ -76,7 +76,7 @@ def test_tracker_refuses_what_does_not_fit(repo_root):
     for box, reason in [
         ((1, 2, float('nan'), 4), 'four finite numbers'),
         ((1, 2, 0, 4), 'w, h > 0'),
-        ((90, 2, 5, 5), 'outside the picture of 80 x 60'),
+        ((90, 2, 5, 5), 'outside the image of 80 x 60'),
         (None, 'four finite numbers'),
     ]:
         with pytest.raises(ValueError, match=reason):

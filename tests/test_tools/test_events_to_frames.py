@@ -87,7 +87,7 @@ def test_real_recording_at_the_times_of_its_frames(run_tool, shared, tmp_path):
     names = [line.split('/')[1] for line in (folder / 'images.txt').read_text().splitlines()]
     pictures = read_pictures(tmp_path / 'out')
     assert list(pictures) == names
-    assert f'{len(names)} pictures of 240 x 180' in process.stdout
+    assert f'{len(names)} images of 240 x 180' in process.stdout
     assert f'{len(names)}/{len(names)}' in process.stderr, 'no progress'
     events = read_events(folder / 'events_chunk.txt')
     part = slice_by_timestamps(events, [0, 38_766, 77_531])[2]
@@ -125,7 +125,7 @@ def test_a_number_of_events_a_picture(convert, recording, tmp_path):
     for picture, pixels in ((first, {(0, 0), (1, 1)}), (second, {(1, 2)})):
         marked = np.argwhere((picture != 255).any(axis=2))
         assert set(map(tuple, marked.tolist())) == pixels
-    assert output.startswith('2 pictures of 3 x 2') and '3 of 3 events drawn' in output
+    assert output.startswith('2 images of 3 x 2') and '3 of 3 events drawn' in output
     assert 'count = 0' in convert(recording, 'none', '--count', 0)[2]
 
 

@@ -127,7 +127,7 @@ def test_what_cannot_be_followed(shared, track, tmp_path):
     pair = bus / 'visible', bus / 'infrared'
     assert 'no folder or video' in error(bus / 'nowhere', bus / 'infrared', '1,2,3,4')
     assert '51 frames' in error(bus / 'visible', dove / 'evimg', '1,2,3,4')
-    assert 'outside the picture of 640 x 480' in error(*pair, '900,10,20,20')
+    assert 'outside the image of 640 x 480' in error(*pair, '900,10,20,20')
     assert 'uint16, not 8-bit' in error(kitchen / 'color', kitchen / 'depth', '285,194,66,83')
     assert 'not X,Y,W,H' in error(*pair, '1,2,3')
     assert 'must be finite' in error(*pair, 'nan,2,3,4')

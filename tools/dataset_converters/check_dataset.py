@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a benchmark on disk holds, what is missing and what is odd.
 
-Lists the frames and reads the annotations of all sequences and opens their first and last pictures
+Lists the frames and reads the annotations of all sequences and opens their first and last images
 (all of them with --full). Errors are what cannot be trained on or tested; notes are what is odd.
 The exit status is 1 if there is an error.
     check_dataset.py data/LasHeR --type LasHeR --cfg-options split=train --sheet sheet.jpg
@@ -37,7 +37,7 @@ from srtrack.registry import DATASETS
 #: What can be found -> what it means. Errors first, then notes.
 ERRORS = {
     'unusable': 'a stream or annotation is missing, broken or of another length',
-    'unreadable': 'a picture cannot be read',
+    'unreadable': 'an image cannot be read',
     'sizes': 'the modalities differ in size',
     'no box': 'no frame has a box with area',
 }
@@ -47,10 +47,10 @@ NOTES = {
     'nan box': 'frames whose box is not a number (absent)',
     'empty box': 'frames whose box has no width or height (absent)',
     'negative box': 'frames whose box has a negative width or height (absent)',
-    'outside': 'frames whose box lies outside the picture',
-    'across edge': 'frames whose box reaches beyond the picture by more than a pixel',
+    'outside': 'frames whose box lies outside the image',
+    'across edge': 'frames whose box reaches beyond the image by more than a pixel',
     'size changes': 'frames of another size than the first one',
-    'turned': 'pictures that viewers turn (EXIF orientation); they are read as they are stored',
+    'turned': 'images that viewers rotate (EXIF orientation); they are read as stored',
     'no sequence': 'folders without frames beside the sequences',
 }
 #: Examples that the table names.
@@ -73,8 +73,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('root', metavar='ROOT', help='folder of the data set (data_root)')
     parser.add_argument('--type', default='MultiModalFolder', help='its class, such as LasHeR')
     add_options_argument(parser, 'arguments of the class, such as split=train aux=depth')
-    parser.add_argument('--full', action='store_true', help='open every picture')
-    parser.add_argument('--sheet', metavar='FILE', help='first frames as a picture (.png, .jpg)')
+    parser.add_argument('--full', action='store_true', help='open every image')
+    parser.add_argument('--sheet', metavar='FILE', help='first frames as an image (.png, .jpg)')
     parser.add_argument('--num', type=int, default=12, help='sequences on the sheet')
     parser.add_argument('--json', metavar='FILE', help='all findings, sequence by sequence')
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
@@ -134,7 +134,7 @@ def check_pictures(sequence, frames) -> tuple[dict[int, tuple[int, int]], list[F
 
 
 def is_turned(sequence, index: int) -> bool:
-    """Whether a viewer turns a picture of the frame; boxes may then have been drawn on another."""
+    """Whether a viewer turns an image of the frame; boxes may then have been drawn on another."""
     if not isinstance(sequence, FolderSequence):
         return False
     args = sequence.layout.backend_args
@@ -144,7 +144,7 @@ def is_turned(sequence, index: int) -> bool:
 
 
 def check_boxes(sequence, size: tuple[int, int] | None) -> list[Finding]:
-    """What is odd about the boxes; those outside the picture only where its size is known."""
+    """What is odd about the boxes; those outside the image only where its size is known."""
     boxes = sequence.boxes
     nan = ~np.isfinite(boxes).all(axis=1)
     x, y, w, h = np.where(nan[:, None], 1, boxes).T
@@ -204,11 +204,11 @@ def print_report(dataset, reports: list[dict], stray: list[str], full: bool) -> 
     shown = [f'{w} x {h} ({count})' for (w, h), count in sizes.most_common(4)]
     targets = [report['target'] for report in reports if report['target']]
     print(f'{dataset.name}: {len(reports)} sequences, {frames} frames, {modalities}')
-    print(f'pictures: {", ".join(shown) or "none"}{", ..." if len(sizes) > 4 else ""}')
+    print(f'images: {", ".join(shown) or "none"}{", ..." if len(sizes) > 4 else ""}')
     if targets:
         low, middle, high = np.percentile(targets, [5, 50, 95])
         print(f'targets: sqrt(w h) {middle:.0f} px, 5 to 95 % of sequences {low:.0f} to {high:.0f}')
-    print(f'opened: {"every picture" if full else "first and last picture of each stream"}\n')
+    print(f'opened: {"every image" if full else "first and last image of each stream"}\n')
     rows = []
     for level, kinds in (('error', ERRORS), ('note', NOTES)):
         for kind, meaning in kinds.items():

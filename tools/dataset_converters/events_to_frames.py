@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draw the recording of an event camera as pictures, one for each frame.
+"""Draw the recording of an event camera as images, one for each frame.
 
-Reads AEDAT4, text (rows t x y p), HDF5 and npz. A picture shows the events since the frame before.
-OUT_DIR appears when all pictures are there; OUT_DIR.settings.json tells what they were drawn with.
-Training and test can draw the same pictures as they need them: see EventStream in docs/events.md.
+Reads AEDAT4, text (rows t x y p), HDF5 and npz. An image shows the events since the frame before.
+OUT_DIR appears when all images are there; OUT_DIR.settings.json tells what they were drawn with.
+Training and test can draw the same images as they need them: see EventStream in docs/events.md.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('recording', metavar='RECORDING', help='.aedat4, .txt, .csv, .h5 or .npz')
-    parser.add_argument('out_dir', metavar='OUT_DIR', help='new or empty folder for the pictures')
+    parser.add_argument('out_dir', metavar='OUT_DIR', help='new or empty folder for the images')
     parser.add_argument(
         '--representation',
         type=lambda name: name.lower().replace('-', '_'),
@@ -59,16 +59,16 @@ def parse_args() -> argparse.Namespace:
     rhythm.add_argument(
         '--fps',
         type=float,
-        help='pictures per second (default: one for each frame that the recording holds, and '
+        help='images per second (default: one for each frame that the recording holds, and '
         f'{DEFAULT_FPS:g} where it holds none)',
     )
     rhythm.add_argument(
         '--timestamps',
         metavar='FILE',
         help='times of the frames on the clock of the events, one a line: seconds if there is a '
-        'decimal point in the file, else microseconds; a second column names the pictures',
+        'decimal point in the file, else microseconds; a second column names the images',
     )
-    rhythm.add_argument('--count', type=int, metavar='N', help='a picture of every N events')
+    rhythm.add_argument('--count', type=int, metavar='N', help='an image of every N events')
     parser.add_argument(
         '--size',
         type=parse_size,
@@ -95,7 +95,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def cut(recording: Recording, args: argparse.Namespace, times) -> Slices:
-    """A slice for each picture; ``times`` are those of the file of timestamps, if there is one."""
+    """A slice for each image; ``times`` are those of the file of timestamps, if there is one."""
     events, frame_times = recording
     if args.count is not None:
         return slice_by_count(events, args.count)
@@ -120,7 +120,7 @@ def write_pictures(slices: Slices, names: list[str], folder: Path, representatio
 def claimed(folder: Path, settings: dict) -> Iterator[Path]:
     """An empty folder that becomes ``folder`` at the end, and is no other process's till then.
 
-    Beside it is ``<folder>.settings.json``, with what the pictures in it are made of.
+    Beside it is ``<folder>.settings.json``, with what the images in it are made of.
 
     Raises:
         FileExistsError: ``folder`` holds something, or another converter is filling it.
@@ -133,7 +133,7 @@ def claimed(folder: Path, settings: dict) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if partial.exists():
         _take_over(partial, record)
-    record.unlink(missing_ok=True)  # of pictures that are gone; its owner is none of partial's
+    record.unlink(missing_ok=True)  # of images that are gone; its owner is none of partial's
     try:
         partial.mkdir()
     except FileExistsError:
@@ -176,7 +176,7 @@ def _take_over(partial: Path, record: Path) -> None:
 
 
 def _made_of(record: Path) -> str:
-    """What the settings file tells of the pictures, for a message."""
+    """What the settings file tells of the images, for a message."""
     try:
         settings = json.loads(record.read_text())
         return f' ({settings["representation"]} of {settings["recording"]}, see {record})'
@@ -205,7 +205,7 @@ def convert(args: argparse.Namespace, folder: Path) -> None:
     write_pictures(slices, names, folder, args.representation)
     empty = sum(not len(part.events) for part in slices)
     print(
-        f'{len(slices)} pictures of {events.width} x {events.height} in {args.out_dir}, '
+        f'{len(slices)} images of {events.width} x {events.height} in {args.out_dir}, '
         f'{empty} of them without events; {slices.num_events} of {len(events)} events drawn'
     )
 

@@ -1,4 +1,4 @@
-# FE108 from its recordings: events.aedat4 is drawn as it is needed, there are no event pictures.
+# FE108 from its recordings: events.aedat4 is drawn as it is needed, there are no event images.
 # pair.txt tells which frame of its recording a sequence begins with. SRTRACK_EVENTS names the
 # representation. The cache takes 13 bytes an event; without it each pair decodes a whole recording.
 _base_ = './pairs.py'

@@ -1,4 +1,4 @@
-# The embedded benchmark's RGB + event domain, with pictures drawn from raw events (Table X).
+# The embedded benchmark's RGB + event domain, with images drawn from raw events (Table X).
 _base_ = './synthetic-rgbe.py'
 aux_stream = dict(representation='{{$SRTRACK_EVENTS:color_polarity}}')
 _base_.train_dataloader.dataset.sources[0].aux_stream = aux_stream

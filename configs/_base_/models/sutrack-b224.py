@@ -1,4 +1,4 @@
-# SUTrack-B224 (Chen et al., AAAI 2025): Fast-iTPN-B on RGB and auxiliary picture as one of six channels,
+# SUTrack-B224 (Chen et al., AAAI 2025): Fast-iTPN-B on RGB and auxiliary image as one of six channels,
 # with two templates, a class token and a text token.
 model = dict(
     type='OneStreamTracker',

@@ -1,4 +1,4 @@
-# SUTrack-B384 on one picture, which it sees twice as its authors' code shows it RGB video, with one
+# SUTrack-B384 on one image, which it sees twice as its authors' code shows it RGB video, with one
 # template and without text: 721 tokens.
 _base_ = './sutrack-b384.py'
 model = dict(

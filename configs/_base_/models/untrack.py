@@ -1,6 +1,6 @@
 # UnTrack (Wu et al., CVPR 2024): prompts before every block and low-rank maps beside the attention are
 # trained. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384. The benchmarks
-# tell what their auxiliary pictures show; modality ('depth', 'thermal', 'event') is for data that do
+# tell what their auxiliary images show; modality ('depth', 'thermal', 'event') is for data that do
 # not.
 _base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
 tracker = '{{$SRTRACK_TRACKER:ostrack-b256}}'

@@ -1,4 +1,4 @@
-"""From the bytes of a picture file to pixels: the loaders of a sequence's streams."""
+"""From the bytes of an image file to pixels: the loaders of a sequence's streams."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCALES = {
 
 @TRANSFORMS.register_module()
 class DecodePicture:
-    """Decodes an 8-bit picture as it is: colour stays, grey is repeated, EXIF rotation is ignored.
+    """Decodes an 8-bit image as it is: colour stays, grey is repeated, EXIF rotation is ignored.
 
     A loader is any registered callable from the bytes of a file to (H, W, 3) uint8 in RGB order
     that raises ``ValueError`` for bytes that it cannot read. It may also have a method ``crop`` (as
@@ -42,14 +42,14 @@ class DecodePicture:
         """See the class.
 
         Raises:
-            ValueError: The bytes are not a picture, cut off, or of more than 8 bits a channel.
+            ValueError: The bytes are not an image, cut off, or of more than 8 bits a channel.
         """
         return cv2.cvtColor(_decode_whole(data), cv2.COLOR_BGR2RGB)
 
     def crop(
         self, data: bytes, window: Window, size: int, reduce: bool = True
     ) -> tuple[np.ndarray, tuple[int, int]]:
-        """The crop of a picture, of which no more is decoded than it takes.
+        """The crop of an image, of which no more is decoded than it takes.
 
         A JPEG is decoded down to the last row of the window only, which changes no pixel of the
         crop. A large colour JPEG is also decoded at a half, a quarter or an eighth of its size where
@@ -63,7 +63,7 @@ class DecodePicture:
                 :func:`~srtrack.datasets.crops.resample_reduced`.
 
         Returns:
-            (size, size, 3) uint8 in RGB order, and the height and width of the picture.
+            (size, size, 3) uint8 in RGB order, and the height and width of the image.
 
         Raises:
             ValueError: See :meth:`__call__`.
@@ -77,7 +77,7 @@ class DecodePicture:
         cut = cut_window(window, header.height, header.width)
         reduce = reduce and _reduction_pays(header, size) and cut.side <= MAX_PADDED_SIDE
         scale = reduced_scale(cut.side, size) if reduce else 1
-        # A window beside the picture needs no pixels, but a broken file has to be noticed.
+        # A window beside the image needs no pixels, but a broken file has to be noticed.
         rows = 1 if cut.empty else min(header.height, _rows_to_decode(cut.y2, scale))
         if header.can_end_early and rows < header.height:
             data = end_early(data, header, rows)
@@ -95,7 +95,7 @@ class DecodePicture:
 def load_crop(
     loader, data: bytes, window: Window, size: int, reduce: bool = True
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """As :meth:`DecodePicture.crop`, by any loader: out of the whole picture if it has no ``crop``."""
+    """As :meth:`DecodePicture.crop`, by any loader: out of the whole image if it has no ``crop``."""
     if hasattr(loader, 'crop'):
         return loader.crop(data, window, size, reduce)
     picture = loader(data)
@@ -103,9 +103,9 @@ def load_crop(
 
 
 def reduced_scale(side: int, size: int) -> int:
-    """How many times smaller a picture may be decoded whose ``side`` pixels become ``size``.
+    """How many times smaller an image may be decoded whose ``side`` pixels become ``size``.
 
-    The crop still samples the reduced picture at least once a pixel: 1, 2, 4 or 8.
+    The crop still samples the reduced image at least once a pixel: 1, 2, 4 or 8.
     """
     return max(scale for scale in _SCALES if scale == 1 or scale * size <= side)
 
@@ -114,9 +114,9 @@ class JpegHeader(NamedTuple):
     """What the head of a JPEG file tells.
 
     Attributes:
-        height: Of the picture in pixels, as stored: EXIF rotation is ignored.
-        width: Of the picture in pixels.
-        components: 1 for a grey picture.
+        height: Of the image in pixels, as stored: EXIF rotation is ignored.
+        width: Of the image in pixels.
+        components: 1 for a grey image.
         height_at: Offset in the file of the two bytes that hold the height.
         can_end_early: Whether :func:`end_early` works: rows are stored one after the other (no
             progressive file, no separate scans), without restart markers, and the file ends with
@@ -172,7 +172,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
 def end_early(data: bytes, header: JpegHeader, rows: int) -> bytearray:
     """A JPEG that claims to end after ``rows`` rows, so that a decoder stops there.
 
-    Its last 8 rows may differ from those of the whole picture (the colour of a row is interpolated
+    Its last 8 rows may differ from those of the whole image (the colour of a row is interpolated
     between its neighbours'), all others are the same to the last bit.
     """
     # The end marker goes, lest the decoder counts the bytes before it and warns of them; zeros take
@@ -198,7 +198,7 @@ def _decode_whole(data: bytes) -> np.ndarray:
     picture = decode_bytes(data, _WHOLE)
     if picture.dtype != np.uint8:
         raise ValueError(
-            f'the picture is {picture.dtype}, not 8-bit; a depth map needs its own loader'
+            f'the image is {picture.dtype}, not 8-bit; a depth map needs its own loader'
         )
     return picture
 
@@ -206,4 +206,4 @@ def _decode_whole(data: bytes) -> np.ndarray:
 def _check_end(header: JpegHeader | None) -> None:
     # OpenCV 4 makes up the missing rows of a JPEG that is cut off, in grey, and says nothing.
     if header is not None and not header.complete:
-        raise ValueError('not a picture, or cut off: a JPEG without its end')
+        raise ValueError('not an image, or cut off: a JPEG without its end')

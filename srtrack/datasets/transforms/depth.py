@@ -1,4 +1,4 @@
-"""Depth maps as pictures: the loader of RGB-D data sets' auxiliary stream."""
+"""Depth maps as images: the loader of RGB-D data sets' auxiliary stream."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _DEPTH_TYPES = (np.uint8, np.uint16)
 
 @TRANSFORMS.register_module()
 class DecodeDepth:
-    """Decodes a depth map (16-bit PNG, millimetres) to a picture.
+    """Decodes a depth map (16-bit PNG, millimetres) to an image.
 
     The default is what trackers are fed on DepthTrack, CDTB and VOT-RGBD (``rgbcolormap`` with
     ``depth_clip`` in DeT and the trackers that follow it): depth is clipped at three times its
-    median, at most 10 m, stretched from the least to the greatest value of each picture and coloured
+    median, at most 10 m, stretched from the least to the greatest value of each image and coloured
     with JET. Grey in three channels is ``colormap=None``; the same value for the same distance in
-    all pictures is ``scale='fixed', median_factor=None``.
+    all images is ``scale='fixed', median_factor=None``.
 
     Args:
         max_depth: Greatest depth that is told apart, in units of the file (millimetres).
-        median_factor: Depth is also clipped at this many times the median of the picture. None:
+        median_factor: Depth is also clipped at this many times the median of the image. None:
             not.
-        scale: What becomes 0 and 255: the least and the greatest depth of each picture
+        scale: What becomes 0 and 255: the least and the greatest depth of each image
             (``'picture'``), or 0 and ``max_depth`` in all of them (``'fixed'``).
         colormap: ``'jet'``, ``'turbo'``, ``'viridis'``, or None for grey.
 
@@ -64,12 +64,12 @@ class DecodeDepth:
         """Bytes of a file to (H, W, 3) uint8, see :meth:`render`.
 
         Raises:
-            ValueError: The bytes are no picture of one channel and 8 or 16 bits.
+            ValueError: The bytes are no image of one channel and 8 or 16 bits.
         """
         return self.render(decode_bytes(data, cv2.IMREAD_UNCHANGED))
 
     def render(self, depth: np.ndarray) -> np.ndarray:
-        """A depth map as a picture.
+        """A depth map as an image.
 
         Pixels without a measurement (0) count as depth 0, in the median too, as in the public code;
         where they are the majority, the median is that of the others (theirs turns blank). Sensors
@@ -88,7 +88,7 @@ class DecodeDepth:
         if depth.ndim != 2 or depth.dtype not in _DEPTH_TYPES:
             channels = 1 if depth.ndim == 2 else depth.shape[2]
             raise ValueError(
-                f'a depth map has one channel of 8 or 16 bits, this picture has {channels} of '
+                f'a depth map has one channel of 8 or 16 bits, this image has {channels} of '
                 f'{depth.dtype}; one that is coloured already is read with aux_loader=None'
             )
         limit = self._limit(depth)

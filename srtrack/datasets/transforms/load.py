@@ -18,7 +18,7 @@ class LoadCrops(BaseTransform):
     ((4,) float64, x, y, w, h as fractions of the search region's side).
 
     A pair with a crop that is black in every modality is refused (None): its window lies outside
-    the picture, or there is nothing to be seen in it.
+    the image, or there is nothing to be seen in it.
 
     Args:
         template_size: Side of the template in pixels.
@@ -58,7 +58,7 @@ class LoadFrame(BaseTransform):
         """Add the frame.
 
         Raises:
-            ValueError: The tracker is to start from a box that lies outside the picture, or is many
+            ValueError: The tracker is to start from a box that lies outside the image, or is many
                 times larger.
         """
         sequence, index = results['sequence'], results['frame_index']

@@ -33,7 +33,7 @@ class SampleWindows(BaseTransform):
         scale_jitter: See above.
         exact_windows: Put boxes into crops exactly, see
             :func:`~srtrack.datasets.crops.target_window`; the pixels are the same. Default: the
-            public trackers' way, up to half a pixel of the picture off. ``model.test_cfg`` has the
+            public trackers' way, up to half a pixel of the image off. ``model.test_cfg`` has the
             same switch.
         template_jitter: Standard deviation of the template box's errors: of each coordinate of its
             centre over its width or height, and of the logarithm of each side. Its box stays what
