@@ -10,10 +10,11 @@ back in part where the model is sensitive:
    :func:`histogram_rank`).
 3. :func:`joint_sensitivity` mixes both ranks, the prior first, the transfer later (Eq. 14).
 4. :class:`ScaledStep` lets any optimizer make its update and keeps the share 1 - s of it (Eq. 15).
+
+``ranks.py``, ``schedule.py`` and ``scaled_step.py`` are all that decides a number in a step.
+:mod:`~srtrack.sensitivity.accelerators` holds faster ways to the same numbers.
 """
 
-from .distance import sensitivity_weighted_distance, weight_distances
-from .histogram import MagnitudeHistogram
 from .operations import partition_operations, rank_operations
 from .prior import (
     FiniteDifference,
@@ -26,17 +27,22 @@ from .prior import (
     fingerprint,
     split_tensors,
 )
-from .schedule import harmony_weights, joint_sensitivity
-from .transfer import (
-    adaptation_risk,
+from .ranks import (
+    MagnitudeHistogram,
     exact_rank,
     exact_rank_global,
-    gradient_norm,
-    gradient_sparsity,
     histogram_rank,
     histogram_rank_global,
 )
-from .update import ScaledStep
+from .scaled_step import ScaledStep
+from .schedule import harmony_weights, joint_sensitivity
+from .statistics import (
+    adaptation_risk,
+    gradient_norm,
+    gradient_sparsity,
+    sensitivity_weighted_distance,
+    weight_distances,
+)
 
 __all__ = [
     'FiniteDifference',

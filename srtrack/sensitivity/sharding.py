@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
+import torch
 from torch import Tensor
 from torch import distributed as dist
 
@@ -32,9 +30,34 @@ def shard_groups(tensor: Tensor) -> Groups:
     )
 
 
-def by_groups(groups: Sequence[Groups]) -> dict[Groups, list[int]]:
-    """Which tensors are sharded over the same groups: their indices, by groups, in order."""
-    members = defaultdict(list)
-    for index, spread in enumerate(groups):
-        members[spread].append(index)
-    return dict(members)
+def sum_over(groups: Groups, values: Tensor) -> Tensor:
+    """The sum of all processes' values, in place."""
+    for group in groups:
+        dist.all_reduce(values, group=group)
+    return values
+
+
+def gather_over(groups: Groups, keys: list[Tensor]) -> tuple[list[Tensor], list[int]]:
+    """1-D tensors joined with the other processes' shards, and where one's own begin in them."""
+    begins = [0] * len(keys)
+    for group in groups:  # a table's rows go before its columns
+        sizes = torch.tensor([each.numel() for each in keys], device=keys[0].device)
+        all_sizes = [sizes.tolist() for sizes in _all_gather(sizes, group)]
+        own, most = torch.cat(keys), max(map(sum, all_sizes))
+        padded = torch.nn.functional.pad(own, (0, most - own.numel()))
+        shards = [
+            shard[: sum(sizes)].split(sizes)
+            for shard, sizes in zip(_all_gather(padded, group), all_sizes)
+        ]
+        before = all_sizes[: dist.get_rank(group)]
+        begins = [
+            begin + sum(sizes[index] for sizes in before) for index, begin in enumerate(begins)
+        ]
+        keys = [torch.cat(pieces) for pieces in zip(*shards)]
+    return keys, begins
+
+
+def _all_gather(tensor: Tensor, group: dist.ProcessGroup) -> list[Tensor]:
+    gathered = [torch.empty_like(tensor) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(gathered, tensor, group=group)
+    return gathered

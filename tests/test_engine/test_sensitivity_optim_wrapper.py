@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import eq15
 import numpy as np
 import pytest
 import torch
@@ -35,20 +36,10 @@ def train(model, wrapper, data, max_counts=STEPS, start=0):
     return [p.detach().numpy().copy() for p in model.parameters()]
 
 
-def midrank(values):
-    """Ranks in [0, 1] by counting, ties sharing their mean."""
-    flat = values.ravel()
-    below = (flat[None] < flat[:, None]).sum(1)
-    equal = (flat[None] == flat[:, None]).sum(1)
-    return ((below + (equal - 1) / 2) / max(flat.size - 1, 1)).reshape(values.shape)
-
-
-def reference_adamw(model, data, prior, kappa, lr=0.01, decay=0.1, accumulate=1, clip=None):
-    """Eq. 13 to 15 around AdamW, in numpy."""
-    model = copy.deepcopy(model)
+def reference_adamw(model, data, prior, kappa, accumulate=1, clip=None):
+    """Eq. 13 to 15 around AdamW."""
+    model, adamw = copy.deepcopy(model), eq15.AdamW(lr=0.01, decay=0.1)
     named = dict(model.named_parameters())
-    first = {n: 0.0 for n in named}
-    second = {n: 0.0 for n in named}
     updates = len(data) // accumulate
     for t in range(1, updates + 1):
         model.zero_grad()
@@ -58,18 +49,9 @@ def reference_adamw(model, data, prior, kappa, lr=0.01, decay=0.1, accumulate=1,
         if clip is not None:
             norm = np.sqrt(sum((g**2).sum() for g in grads.values()))
             grads = {n: g * min(1.0, clip / (norm + 1e-6)) for n, g in grads.items()}
-        for name, parameter in named.items():
-            g, old = grads[name], parameter.detach().numpy().copy()
-            first[name] = 0.9 * first[name] + 0.1 * g
-            second[name] = 0.999 * second[name] + 0.001 * g**2
-            step = (first[name] / (1 - 0.9**t)) / (np.sqrt(second[name] / (1 - 0.999**t)) + 1e-8)
-            new = old * (1 - lr * decay) - lr * step
-            time = t / updates
-            s = 0.99 * (
-                (kappa + (1 - 2 * kappa) * time) * prior.get(name, 0.0)
-                + (1 - kappa - (1 - 2 * kappa) * time) * midrank(g**2)
-            )
-            parameter.data.copy_(torch.from_numpy(old + (1 - s) * (new - old)))
+        theta = {n: p.detach().numpy() for n, p in named.items()}
+        for name, value in eq15.step(adamw, theta, grads, prior, t / updates, kappa=kappa).items():
+            named[name].data.copy_(torch.from_numpy(value))
     return [p.detach().numpy() for p in named.values()]
 
 
@@ -174,8 +156,9 @@ def test_loss_scaling_ranks_unscaled_gradients_and_skips_infinite_ones():
     grads = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
     wrapper.update_params(loss)
     for (name, new), old, grad in zip(model.named_parameters(), before, grads):
-        s = 0.99 * (0.6 * PRIOR.get(name, 0.0) + 0.4 * torch.from_numpy(midrank(grad.numpy() ** 2)))
-        torch.testing.assert_close(new.detach(), old - (1 - s) * 0.1 * grad)
+        theta, slopes = {name: old.numpy()}, {name: grad.numpy()}
+        expected = eq15.step(eq15.SGD(0.1), theta, slopes, PRIOR, progress=0.0)
+        torch.testing.assert_close(new.detach(), torch.from_numpy(expected[name]))
 
 
 def test_configs_build_it_and_frozen_parameters_stay_out(monkeypatch):

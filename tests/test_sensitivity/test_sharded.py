@@ -13,13 +13,15 @@ from torch import nn
 from srtrack.engine.distributed.fully_sharded import can_shard
 from srtrack.sensitivity import (
     ScaledStep,
+    accelerators,
     exact_rank_global,
     histogram_rank_global,
 )
+from srtrack.sensitivity.accelerators.gpu import GpuKernels
 
 SHARDS = ((5000, 0, 30), (200, 7, 4000))  # elements of three tensors in two processes
-#: The CPU's own way, and kernels, in Triton's interpreter.
-WAYS = '01' if find_spec('triton') else '0'
+#: On the CPU, and by the GPU's kernels in Triton's interpreter.
+WAYS = ['one pass of AdamW and blend', *(['GPU kernels'] if find_spec('triton') else [])]
 
 
 def shards(rank: int) -> list:
@@ -47,23 +49,28 @@ def everything(grads: list, group=None) -> list:
     ]
 
 
-def adamw_steps(shard=None) -> list:
-    """Two steps of AdamW and the blend; in one pass where the model is sharded."""
+def adamw_steps(shard=None, way=None) -> list:
+    """Two steps of AdamW and the blend; by an accelerator where the model is sharded."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(50, 95), nn.Linear(95, 1))
     if shard:
         shard(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     scaled = ScaledStep(model.named_parameters(), {'1.weight': 1.0}, rank='histogram')
+    norms = []
     for step in range(2):
         loss = model(torch.randn(8, 50, generator=torch.Generator().manual_seed(step)))
         loss.square().mean().backward()
+        norms.append(scaled.gradient_norm())
         scaled.step(optimizer.step, progress=0.75, optimizer=optimizer if shard else None)
-    assert bool(scaled._old.buffers) is not bool(shard)
-    return [getattr(param, 'full_tensor', lambda p=param: p)() for param in model.parameters()]
+        assert scaled.taken_by == way or not shard
+    found = scaled.step(lambda: None, progress=0.75, collect=True)
+    params = [getattr(param, 'full_tensor', lambda p=param: p)() for param in model.parameters()]
+    return [*params, *norms, *(found[key] for key in sorted(found))]
 
 
 def worker(rank: int, folder: str) -> None:
+    os.environ['TRITON_INTERPRET'] = '1'  # before Triton is imported
     torch.set_num_threads(1)
     address = f'file://{folder}/store'
     dist.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
@@ -77,10 +84,11 @@ def worker(rank: int, folder: str) -> None:
             fully_shard(model, mesh=mesh)
             model.set_force_sum_reduction_for_comms(True)  # gloo's mean is a sum in torch 2.8
 
-        for interpret in WAYS:
-            os.environ['TRITON_INTERPRET'] = interpret
-            stepped = [param.detach() for param in adamw_steps(shard)]
-            torch.save(stepped, f'{folder}/stepped{interpret}{rank}.pt')
+        for index, way in enumerate(WAYS):
+            if way == GpuKernels.name:
+                accelerators.ACCELERATORS[:] = [GpuKernels('cpu')]
+            stepped = [param.detach() for param in adamw_steps(shard, way)]
+            torch.save(stepped, f'{folder}/stepped{index}{rank}.pt')
     dist.barrier()  # or torch 2.6 may wait for ever in the next line
     dist.destroy_process_group()
 
@@ -94,7 +102,7 @@ def test_shards_agree_with_one_process(tmp_path):
     for first, second, expected in zip(*sharded, whole):
         assert torch.equal(torch.cat([first, second]), expected)
     if can_shard():
-        for interpret, rank in itertools.product(WAYS, range(2)):
-            stepped = torch.load(tmp_path / f'stepped{interpret}{rank}.pt', weights_only=True)
+        for way, rank in itertools.product(range(len(WAYS)), range(2)):
+            stepped = torch.load(tmp_path / f'stepped{way}{rank}.pt', weights_only=True)
             for param, expected in zip(stepped, adamw_steps()):
                 torch.testing.assert_close(param, expected.detach(), rtol=1e-6, atol=1e-6)

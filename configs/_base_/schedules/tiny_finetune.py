@@ -10,6 +10,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     kappa=0.6,
     max_sensitivity=0.99,
+    rank='exact',
     log_interval=10,
 )
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[3], gamma=0.1)]

@@ -14,7 +14,7 @@ from srtrack.engine.prior_pass import PriorPass, load_prior
 from srtrack.files import whole_file
 from srtrack.models.pretrained import CheckpointError, check_checkpoint
 from srtrack.registry import HOOKS
-from srtrack.sensitivity.distance import sensitivity_weighted_distance, weight_distances
+from srtrack.sensitivity import sensitivity_weighted_distance, weight_distances
 
 
 @HOOKS.register_module()

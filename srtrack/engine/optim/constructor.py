@@ -32,4 +32,8 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 'no parameter of the model is trainable: see frozen=[...] of the model'
             )
         optimizer.param_groups[:] = groups.values()
+        held = {id(p) for group in groups.values() for p in group['params']}
+        for param in list(optimizer.state):  # Adagrad begins it at once, for frozen ones as well
+            if id(param) not in held:
+                del optimizer.state[param]
         return wrapper

@@ -1,35 +1,21 @@
-import math
-
 import numpy as np
 import pytest
 import torch
+from eq15 import rank as reference_rank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import rankdata
 
 from srtrack.sensitivity import (
     MagnitudeHistogram,
-    adaptation_risk,
     exact_rank,
     exact_rank_global,
-    gradient_norm,
-    gradient_sparsity,
     histogram_rank,
     histogram_rank_global,
 )
-from srtrack.sensitivity.transfer import SORTED_BELOW, exact_rank_each, exact_rank_rows
+from srtrack.sensitivity.ranks import SORTED_BELOW, Gradient, rank_each
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
-
-
-def reference_rank(grad: torch.Tensor) -> np.ndarray:
-    """Mean ranks of |g| by scipy, in float64, with NaN as the highest."""
-    magnitude = grad.double().abs().flatten().numpy()
-    magnitude = np.where(np.isnan(magnitude), np.finfo(float).max, magnitude)
-    magnitude[np.isinf(grad.double().flatten().numpy())] = np.finfo(float).max / 2
-    span = max(magnitude.size - 1, 1)
-    return ((rankdata(magnitude) - 1) / span).reshape(grad.shape)
 
 
 def gradient(kind: str, n: int = 3 * SORTED_BELOW, dtype=torch.float32) -> torch.Tensor:
@@ -63,7 +49,7 @@ def test_exact_rank_equals_scipy(kind, dtype):
     grad = gradient(kind, n=1000, dtype=dtype)
     rank = exact_rank(grad)
     assert rank.dtype is torch.float32
-    np.testing.assert_array_equal(rank.numpy(), reference_rank(grad).astype(np.float32))
+    np.testing.assert_array_equal(rank.numpy(), reference_rank(grad.double()).astype(np.float32))
 
 
 @given(
@@ -84,17 +70,17 @@ def test_exact_rank_properties(array):
     assert torch.equal(rank, exact_rank(-grad))
     if grad.numel() > 1:
         assert rank.double().mean().item() == pytest.approx(0.5, abs=1e-6)
-    np.testing.assert_array_equal(rank.numpy(), reference_rank(grad).astype(np.float32))
+    np.testing.assert_array_equal(rank.numpy(), reference_rank(grad.double()).astype(np.float32))
 
 
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('dtype', DTYPES)
 def test_ranks_of_several_tensors_are_those_of_each(dtype):
     grads = [gradient(kind, 600, dtype).view(20, 30) for kind in KINDS]
     grads += [torch.zeros(0, dtype=dtype), torch.ones((), dtype=dtype), grads[0][:3]]
-    rows = exact_rank_rows(grads)
-    for grad, together, row in zip(grads, exact_rank_each(grads), rows):
-        assert torch.equal(together, exact_rank(grad))
-        assert torch.equal(row[: grad.numel()].view_as(grad), exact_rank(grad))
+    together = rank_each([Gradient(grad, grad.numel(), ()) for grad in grads], 'histogram', 14)
+    for grad, ranks in zip(grads, together):
+        expected = reference_rank(grad.double())
+        np.testing.assert_array_equal(ranks.of(grad).float().numpy(), expected.astype(np.float32))
 
 
 def test_squares_would_underflow():
@@ -211,24 +197,3 @@ def test_global_rank_is_the_rank_of_the_concatenation():
         for piece, expected in zip(pieces, rank(joined).split(sizes)):
             assert torch.equal(piece.flatten(), expected)
         assert global_rank([]) == []
-
-
-def test_sparsity_and_risk():
-    grads = [gradient('heavy-tailed', 500).view(5, -1), gradient('gaussian', 33)]
-    joined = np.concatenate([grad.double().numpy().ravel() for grad in grads])
-    l1, l2 = np.abs(joined).sum(), np.sqrt((joined**2).sum())
-    assert gradient_sparsity(grads).item() == pytest.approx(l1 / (math.sqrt(533) * l2), rel=1e-6)
-    assert gradient_norm(grads).item() == pytest.approx(l2, rel=1e-6)
-    risk = adaptation_risk(grads, lr=1e-4, sigma=0.3)
-    assert risk.item() == pytest.approx(1e-4 * math.sqrt(2 * 0.3**2) * l2, rel=1e-6)
-    one_hot = torch.zeros(400)
-    one_hot[7] = -3
-    assert gradient_sparsity([one_hot]).item() == pytest.approx(1 / 20)
-    assert gradient_sparsity([torch.full((9, 9), -2.0)]).item() == pytest.approx(1)
-    assert gradient_norm([]).item() == 0
-
-
-def test_norm_does_not_saturate_in_float32():
-    # One by one in float32 this sum stops at 2^24.
-    grads = [torch.ones(1 << 25)]
-    assert gradient_sparsity(grads).item() == pytest.approx(1, rel=1e-6)

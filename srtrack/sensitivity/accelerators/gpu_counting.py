@@ -19,8 +19,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .batches import Pieces, addresses, cut
-from .histogram import MagnitudeHistogram, new_scratch
+from ..ranks import count_magnitudes
+from .gpu_tables import Pieces, addresses, cut
 
 #: Elements that one block counts: a 16-bit counter holds them all.
 PIECE = 1 << 15
@@ -71,53 +71,42 @@ extern "C" __global__ void count_magnitudes(
 """
 
 
-def count_magnitudes(values: Sequence[Tensor], bits: int = 14) -> Tensor:
-    """Counts as of a :class:`MagnitudeHistogram` of each tensor.
-
-    Args:
-        values (Sequence[Tensor]): n 1-D contiguous tensors of one dtype on one device.
-        bits (int): Leading bits that make a bin, see :class:`MagnitudeHistogram`.
-
-    Returns:
-        Tensor: (n, bins), int32 from the kernel, else int64.
-    """
+def count_in_one_launch(values: Sequence[Tensor], bits: int, together: bool) -> Tensor:
+    """As :func:`~srtrack.sensitivity.ranks.count_magnitudes`, which it falls back to."""
     first = values[0]
     if first.is_cuda and first.dtype is torch.float32 and bits <= _MOST_BITS:
         launch = _kernel(bits, first.device)
         if launch is not None:
-            return _count_by(launch, values, bits)
-    histograms = [MagnitudeHistogram(first.dtype, bits, first.device) for _ in values]
-    scratch = new_scratch(max(values, key=Tensor.numel))
-    for histogram, tensor in zip(histograms, values):
-        histogram.add(tensor, scratch)
-    return torch.stack([histogram.counts for histogram in histograms])
+            counts = count_by(launch, values, bits)
+            return counts.sum(0, keepdim=True) if together else counts
+    return count_magnitudes(values, bits, together)
 
 
-def _count_by(launch: Callable, values: Sequence[Tensor], bits: int) -> Tensor:
+def count_by(launch: Callable, values: Sequence[Tensor], bits: int) -> Tensor:
+    """Counts of each tensor, (n, bins) int64, by a kernel that ``launch`` starts."""
     pieces = cut(tuple(tensor.numel() for tensor in values), PIECE, values[0].device)
     counts = torch.zeros(len(values), 1 << bits, dtype=torch.int32, device=values[0].device)
     if pieces.tensor.numel():
         launch(pieces, addresses(values).table[0], counts, 31 - bits)
     counts[:, 0] = pieces.numel - counts.sum(1)
-    return counts
+    return counts.long()
 
 
 @cache
 def _kernel(bits: int, device: torch.device) -> Callable | None:
     """What launches the kernel on a device; None, with a warning, where that cannot be had."""
     try:
-        return _load(_compile(bits, torch.cuda.get_device_capability(device)), device)
+        return _load(compile_kernel(bits, torch.cuda.get_device_capability(device)), device)
     except (ImportError, RuntimeError) as error:
         warnings.warn(
             f'gradients on {device} are counted tensor by tensor, which is slower: {error}. '
-            'cuda-bindings (a package of NVIDIA, part of recent PyTorch) is needed to count them '
-            'all at once',
+            'To count them all at once takes cuda-bindings, which recent PyTorch brings along',
             stacklevel=2,
         )
         return None
 
 
-def _compile(bits: int, capability: tuple[int, int]) -> bytes:
+def compile_kernel(bits: int, capability: tuple[int, int]) -> bytes:
     """Machine code of the kernel."""
     from cuda.bindings import nvrtc
 

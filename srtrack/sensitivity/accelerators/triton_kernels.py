@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .batches import Addresses, Pieces
+from .gpu_tables import Addresses, Pieces
 
 #: Elements that one program treats.
 PIECE = 2048
@@ -38,7 +38,7 @@ def _pointer(address_ptr, tensor, ALIGNED: tl.constexpr):
 @triton.jit
 def _blend(old, new, grad, offsets, inside, s_ptr, by, SHIFT: tl.constexpr, MASK: tl.constexpr):
     bins = (grad.to(tl.int32, bitcast=True) >> SHIFT) & MASK
-    # As `By` counts: 0 for the element, 1 for the bin, 2 for the tensor.
+    # 0 for the element, 1 for its bin, 2 for one number.
     place = tl.where(by == 0, offsets, tl.where(by == 1, bins, 0))
     s = tl.load(s_ptr + place, mask=inside, other=0.0)
     # Two forms, as in torch.lerp: exact at both ends.
@@ -154,8 +154,8 @@ def adamw_and_blend(
         pieces (Pieces): Of the n parameters, cut at :data:`PIECE`.
         tensors (Addresses): Rows: parameters, gradients, first moments, second moments.
         sensitivities (Tensor): (n,), int64: addresses of the sensitivities, which are float32.
-        by (Tensor): (n,), int32: what a sensitivity is looked up by, as
-            :class:`~srtrack.sensitivity.ranking.By` counts.
+        by (Tensor): (n,), int32: what a sensitivity is looked up by: 0 the element's place, 1 its
+            bin, 2 nothing, as there is one number.
         factors (Tensor): (n, 7), float32, see :func:`adamw_factors`.
         bits (int): Leading bits of a magnitude that make a bin, see
             :class:`~srtrack.sensitivity.MagnitudeHistogram`.
@@ -175,9 +175,9 @@ def blend(
     Args:
         pieces (Pieces): Of the n parameters, cut at :data:`PIECE`.
         tensors (Addresses): Rows: parameters, their old values, gradients.
-        sensitivities (Tensor): As the next ones, see :func:`adamw_and_blend`.
-        by (Tensor): ...
-        bits (int): ...
+        sensitivities (Tensor): As ``by`` and ``bits``, see :func:`adamw_and_blend`.
+        by (Tensor): See there.
+        bits (int): See there.
     """
     _launch(_blend_kernel, pieces, tensors, (sensitivities, by), bits)
 

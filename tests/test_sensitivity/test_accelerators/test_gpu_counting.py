@@ -9,8 +9,9 @@ import subprocess
 import pytest
 import torch
 
-from srtrack.sensitivity import counting
-from srtrack.sensitivity.batches import addresses, cut
+from srtrack.sensitivity.accelerators import gpu_counting as counting
+from srtrack.sensitivity.accelerators.gpu_tables import addresses, cut
+from srtrack.sensitivity.ranks import count_magnitudes
 
 # A block of one thread does in turn what many do at once; nothing else of CUDA is used.
 ON_THE_CPU = r"""
@@ -65,19 +66,20 @@ def test_kernel_counts_as_bincount_does(kernel_on_the_cpu):
         torch.cat([torch.tensor(odd), torch.randn(100) * 1e-30]),
         torch.randn(0),
     ]
-    counts = counting._count_by(kernel_on_the_cpu, values, bits=14)
+    counts = counting.count_by(kernel_on_the_cpu, values, bits=14)
     for tensor, row in zip(values, counts):
         bins = (tensor.view(torch.int32) & 0x7FFFFFFF) >> 17
-        assert torch.equal(row, torch.bincount(bins, minlength=1 << 14).int())
+        assert torch.equal(row, torch.bincount(bins, minlength=1 << 14))
     # Tensor by tensor, as without a GPU.
-    assert torch.equal(counting.count_magnitudes(values, bits=14).int(), counts)
+    assert torch.equal(count_magnitudes(values, 14, together=False), counts)
+    assert torch.equal(count_magnitudes(values, 14, together=True)[0], counts.sum(0))
 
 
 @pytest.mark.parametrize('capability', [(8, 0), (9, 0)])
 def test_kernel_compiles(capability):
     pytest.importorskip('cuda.bindings.nvrtc')
     try:
-        code = counting._compile(14, capability)
+        code = counting.compile_kernel(14, capability)
     except RuntimeError as error:
         pytest.skip(f'no NVRTC: {error}')  # its library comes with CUDA builds of torch only
     assert b'count_magnitudes' in code

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 
 import pytest
 import torch
 from torch import nn, optim
 
-from srtrack.sensitivity import ScaledStep, counting
+from srtrack.sensitivity import ScaledStep
+from srtrack.sensitivity.accelerators import gpu_counting
+from srtrack.sensitivity.ranks import count_magnitudes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs an NVIDIA GPU')
 
@@ -25,6 +28,7 @@ def step(device: str, optimizer_type, scope: str) -> list:
         for param in params:
             param.grad = (torch.randn(param.shape) ** 3).to(device)
         scaled.step(optimizer.step, t / 3, optimizer=optimizer)
+        assert (scaled.taken_by == 'GPU kernels') is (device == 'cuda')
     return [param.detach().cpu() for param in params]
 
 
@@ -39,11 +43,11 @@ def test_steps_equal_those_on_the_cpu(optimizer_type, scope):
 
 
 def test_kernel_counts_as_bincount_does():
-    assert counting._kernel(14, torch.device('cuda', 0)) is not None, 'compiles and loads'
     values = [torch.randn(100_001), torch.randn(70_001)[1:], torch.zeros(5), torch.full((9,), -3.0)]
-    counts = counting.count_magnitudes([value.cuda() for value in values], 14)
-    assert counts.dtype is torch.int32, 'by the kernel'
-    assert torch.equal(counts.cpu(), counting.count_magnitudes(values, 14).int())
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # it does when the kernel cannot be compiled or loaded
+        counts = gpu_counting.count_in_one_launch([v.cuda() for v in values], 14, together=False)
+    assert torch.equal(counts.cpu(), count_magnitudes(values, 14, together=False))
 
 
 def test_adamw_takes_no_copy_of_the_parameters():

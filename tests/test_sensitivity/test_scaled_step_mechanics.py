@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from srtrack.analysis.training_memory import PeakMemory
-from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, update
-from srtrack.sensitivity.histogram import CHUNK
+from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, scaled_step
+from srtrack.sensitivity.accelerators.cpu_pieces import COUNTED
 
 SHAPES = {'large': (70, 90), 'bias': (70,), 'norm': (5,), 'scale': ()}
 PRIOR = {'large': 1.0, 'bias': 1.0, 'norm': 0.25}
@@ -136,7 +136,7 @@ def test_threads_are_given_back_when_a_step_fails(threads):
 
 
 def test_large_tensors_are_treated_piece_by_piece():
-    params = make_params({'large': (CHUNK + 1000,)})
+    params = make_params({'large': (COUNTED + 1000,)})
     old, s = values(params), 0.99 * 0.5 * histogram_rank(params['large'].grad)
     step = ScaledStep(params.items(), rank='histogram')
     step.step(torch.optim.SGD(params.values(), lr=0.1).step, 0.5)
@@ -151,15 +151,13 @@ def test_memory_is_one_copy_and_a_few_megabytes(threads, scope):
     nbytes = sum(param.nbytes for param in params.values())
     existing = [tensor for param in params.values() for tensor in (param, param.grad)]
     step = ScaledStep(params.items(), rank='histogram', scope=scope)
-    with PeakMemory(existing) as first:
+    with PeakMemory(existing) as memory:
         step.step(lambda: None, 0.5)
-    existing += step._old.buffers.values()
-    existing += [buffer for scratch in step._blend._idle for buffer in scratch._buffers.values()]
-    with PeakMemory(existing) as second:
+        # Two pieces, and tables.
+        assert nbytes <= memory.peak <= nbytes + 4 * 2**20
+        kept = memory.peak = memory.now
         step.step(lambda: None, 0.6)
-    # Two pieces, and tables.
-    assert nbytes <= first.peak <= nbytes + 4 * 2**20
-    assert second.peak <= 2 * 2**20, 'buffers are kept'
+        assert memory.peak - kept <= 2 * 2**20, 'buffers are kept'
 
 
 @pytest.mark.parametrize('scope', ['tensor', 'global'])
@@ -201,4 +199,4 @@ def test_bad_settings_and_names():
 
 
 def test_docstring_example():
-    assert doctest.testmod(update).failed == 0
+    assert doctest.testmod(scaled_step).failed == 0

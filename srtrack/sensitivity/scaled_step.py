@@ -1,0 +1,324 @@
+"""The scaled step (Eq. 15) around any optimizer.
+
+:func:`plain_step` is its definition: complete, for every optimizer, dtype and sharding. What is in
+:mod:`~srtrack.sensitivity.accelerators` takes the same step with less time or memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.optim import Optimizer
+
+from . import safeguards
+from .ranks import (
+    Gradient,
+    MagnitudeHistogram,
+    Ranks,
+    count_magnitudes,
+    rank_each,
+    rank_one,
+    rank_together,
+    wide,
+)
+from .schedule import joint_sensitivity
+from .sharding import local, shard_groups
+from .statistics import StepStatistics, norms_over_shards
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that is to be taken."""
+
+    params: Mapping[str, nn.Parameter]
+    """Parameters to scale, by name; each has a gradient."""
+    gradients: Mapping[str, Gradient]
+    prior: Mapping[str, float]
+    sensitivity: Callable[..., float | Tensor]
+    """Joint sensitivity of a prior and a transfer rank at this time (Eq. 14)."""
+    by_element: bool
+    """False where transfer ranks have no weight: then a parameter has one sensitivity."""
+    rank: str
+    scope: str
+    bits: int
+    optimizer_step: Callable[[], object]
+    optimizer: Optimizer | None
+    divisible: bool
+    """Whether the optimizer may step some parameters now and others later."""
+    statistics: StepStatistics | None
+    kept: dict
+    """What accelerators keep for the next step."""
+    global_ranks: Mapping[str, Ranks] | None = None
+
+    def of(self, names: Iterable[str]) -> Step:
+        """The same for some of the parameters."""
+        return replace(self, params={name: self.params[name] for name in names})
+
+    def with_global_ranks(self, count: Callable = count_magnitudes) -> Step:
+        """The same, with all gradients ranked among each other where the scope asks for it."""
+        if not self.by_element or self.scope == 'tensor' or self.global_ranks is not None:
+            return self
+        found = rank_together(list(self.gradients.values()), self.rank, self.bits, count)
+        return replace(self, global_ranks=dict(zip(self.gradients, found)))
+
+    def ranks(self, count: Callable = count_magnitudes) -> dict[str, Ranks | None]:
+        """Transfer sensitivity by name (Eq. 13); None where :meth:`joint` has still to rank."""
+        if not self.by_element:
+            return dict.fromkeys(self.params)
+        if self.scope == 'global':
+            return {name: self.global_ranks[name] for name in self.params}
+        gradients = [self.gradients[name] for name in self.params]
+        return dict(zip(self.params, rank_each(gradients, self.rank, self.bits, count)))
+
+    def joint(self, name: str, ranks: Ranks | None, scratch: Tensor | None = None) -> Ranks:
+        """Joint sensitivity of a parameter (Eq. 14)."""
+        grad, of_rank = self.gradients[name].local, partial(self.sensitivity, self.prior[name])
+        dtype = wide(self.params[name].dtype)
+        if not self.by_element:
+            return Ranks(torch.tensor(of_rank(0.0), dtype=dtype, device=grad.device))
+        if ranks is None:
+            ranks = rank_one(grad, self.rank, self.bits, scratch)
+        return ranks.map(of_rank, dtype)
+
+
+def plain_step(step: Step) -> None:
+    """Take a step as the paper writes it."""
+    old = {name: local(param.detach()).clone() for name, param in step.params.items()}
+    with safeguards.watch(step, old):
+        step.optimizer_step()
+    step = step.with_global_ranks()
+    for name, ranks in step.ranks().items():  # Eq. 13
+        new, gradient = local(step.params[name].detach()), step.gradients[name]
+        s = step.joint(name, ranks).of(gradient.local)  # Eq. 14
+        if step.statistics is not None:
+            step.statistics.add(step.statistics.sums(new, old[name], s), gradient.groups)
+        blend(new, old[name], s)  # Eq. 15
+
+
+def blend(new: Tensor, old: Tensor, s: float | Tensor) -> None:
+    """new <- old + (1 - s) (new - old), exact at s = 0 and s = 1, rounded once."""
+    if new.dtype is wide(new.dtype):
+        new.lerp_(old, s)
+    else:
+        new.copy_(new.float().lerp_(old.float(), s))
+
+
+class ScaledStep:
+    """An optimizer's step, taken back in proportion to each parameter's sensitivity (Eq. 15).
+
+    theta <- theta_old + (1 - s) (theta_new - theta_old), where theta_new is what the optimizer made
+    of the parameter, weight decay and all, and s the joint sensitivity of Eq. 14. The step is
+    scaled, not the gradient: Adam divides a factor on the gradient out again. The optimizer, its
+    state and the gradients see nothing of it.
+
+    - s = 0 gives theta_new and s = 1 theta_old, bit for bit (but for the sign of a zero).
+    - Parameters without a gradient are left to the optimizer; so are all of them where every
+      sensitivity is 0, and then nothing is copied.
+    - A step that the optimizer skipped (infinite gradients under AMP) stays skipped.
+    - Ranks are taken from the gradients as they are when :meth:`step` is called: unscale and clip
+      before. Under data parallelism they are the same in every process once gradients are.
+    - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
+      process updates its own as one process that holds everything would.
+
+    Memory: one copy of the regularised parameters and, one parameter at a time, of sensitivities;
+    the exact rank sorts in several times the largest gradient (with ``scope='global'``, of all of
+    them). Give :meth:`step` the optimizer and it mostly takes much less:
+    :mod:`~srtrack.sensitivity.accelerators` says when. The attribute ``taken_by`` names what took
+    the last step.
+
+    Example:
+        >>> model = torch.nn.Linear(4, 2)
+        >>> optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        >>> scaled = ScaledStep(model.named_parameters(), prior={'weight': 1.0, 'bias': 0.0})
+        >>> for iteration in range(10):
+        ...     loss = model(torch.randn(8, 4)).square().mean()
+        ...     optimizer.zero_grad()
+        ...     loss.backward()
+        ...     statistics = scaled.step(optimizer.step, progress=iteration / 10)
+
+    Args:
+        params (Iterable[tuple[str, nn.Parameter]]): Names and parameters to regularise. Parameters
+            that the optimizer holds beyond these are updated as if this class were not there.
+        prior (Mapping[str, float], optional): Ranked prior sensitivity in [0, 1] by parameter name;
+            0 for parameters that it lacks. Names that are not in ``params`` are ignored.
+        kappa (float): Sensitivity harmony coefficient of Eq. 14, in [0, 1]; the paper's 0.6.
+        max_sensitivity (float): Largest joint sensitivity, in [0, 1]; the paper's 0.99.
+        use_prior (bool): Whether prior sensitivity enters Eq. 14. A term that is left out counts as
+            0 and the other's weight stays.
+        use_transfer (bool): Whether transfer sensitivity enters Eq. 14.
+        rank (str): ``'histogram'`` (bounded error, many times faster) or ``'exact'`` (sorts).
+        scope (str): Whether squared gradients are ranked within each ``'tensor'`` or ``'global'``,
+            over all of them; then they must be on one device.
+        bits (int): Resolution of the histogram rank, see
+            :class:`~srtrack.sensitivity.MagnitudeHistogram`.
+        process_group (ProcessGroup, optional): With ``scope='global'`` and parameters of which each
+            process holds a part as a plain tensor, the processes to rank together. Each must step
+            the same parameters (parts may be empty). Leave it out under plain data parallelism,
+            and with DTensor parameters, which know their processes.
+        keep_gradients (bool): Rank a copy of the gradients, for optimizers that write into them
+            (foreach ``Rprop``, some third-party ones); costs one more copy. Without it such an
+            optimizer is reported by an error as far as autograd's version counter sees it.
+
+    Raises:
+        TypeError: If a parameter is complex or not floating-point.
+        ValueError: If a setting or a prior score is out of range, or two parameters share memory;
+            the parameters are named.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[tuple[str, nn.Parameter]],
+        prior: Mapping[str, float] | None = None,
+        kappa: float = 0.6,
+        max_sensitivity: float = 0.99,
+        use_prior: bool = True,
+        use_transfer: bool = True,
+        rank: str = 'histogram',
+        scope: str = 'tensor',
+        bits: int = 14,
+        process_group: dist.ProcessGroup | None = None,
+        keep_gradients: bool = False,
+    ):
+        joint_sensitivity(0.0, None, 0.0, kappa, max_sensitivity)  # Raises on values out of range.
+        MagnitudeHistogram(torch.float32, bits)  # Raises on bits out of range.
+        if rank not in ('exact', 'histogram'):
+            raise ValueError(f"rank={rank!r} is neither 'exact' nor 'histogram'")
+        if scope not in ('tensor', 'global'):
+            raise ValueError(f"scope={scope!r} is neither 'tensor' nor 'global'")
+        if process_group is not None and scope == 'tensor':
+            raise ValueError(
+                "process_group needs scope='global': plain tensors are ranked shard by shard"
+            )
+        self.kappa = kappa
+        self.max_sensitivity = max_sensitivity
+        self.use_prior = use_prior
+        self.use_transfer = use_transfer
+        self.rank = rank
+        self.scope = scope
+        self.bits = bits
+        self.process_group = process_group
+        self.keep_gradients = keep_gradients
+        self.taken_by = ''
+        self._kept = {}
+        self._params = safeguards.distinct(params)
+        self.set_prior(prior or {})
+
+    def set_prior(self, prior: Mapping[str, float]) -> None:
+        """Set the ranked prior sensitivities by parameter name; replaces all earlier ones.
+
+        Raises:
+            ValueError: If a score is not in [0, 1] or none of the names is a parameter here.
+        """
+        for name, score in prior.items():
+            if not 0 <= score <= 1:
+                raise ValueError(
+                    f'prior sensitivity {score} of {name} is not in [0, 1]: pass ranks, '
+                    'see rank_operations'
+                )
+        if prior and self._params and not any(name in prior for name in self._params):
+            raise ValueError(
+                'no parameter has a prior sensitivity: names there are like '
+                f'{next(iter(prior))}, names here like {next(iter(self._params))}'
+            )
+        self._prior = {name: float(prior.get(name, 0.0)) for name in self._params}
+
+    def step(
+        self,
+        optimizer_step: Callable[[], object],
+        progress: float,
+        collect: bool = False,
+        optimizer: Optimizer | None = None,
+        as_one: bool = False,
+    ) -> dict[str, Tensor]:
+        """Call ``optimizer_step`` and take each parameter's update back by its sensitivity.
+
+        Args:
+            optimizer_step (Callable): Does the plain update, as ``optimizer.step`` does.
+            progress (float): t / T, the share of training that is done; clamped to [0, 1].
+            collect (bool): Whether to compute statistics, which takes a few more passes.
+            optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
+                its ``step()``. Then the step may be taken apart, which saves time and memory; the
+                result is the same.
+            as_one (bool): Whether to call ``optimizer_step`` once and as it is all the same, because
+                it takes a closure or may skip the step, as a loss scaler does.
+
+        Returns:
+            dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
+            regularised parameters that have a gradient, with all shards (``.item()`` is the
+            caller's, when it is time to wait for the device):
+
+            - ``mean_sensitivity``: mean of s.
+            - ``update_removed``: the share of the update, in the 1-norm, that was taken back.
+            - ``gradient_sparsity``: Eq. 9, 1 for even and towards 0 for sparse gradients.
+            - ``gradient_norm``: ||G||_2; times lr sqrt(2) sigma the adaptation risk of Eq. 12.
+
+        Raises:
+            RuntimeError: If the optimizer wrote into a gradient that was still to be ranked, keeps
+                weights of its own, or ran a closure in a step that was to be taken apart.
+            TypeError: If a gradient is sparse.
+        """
+
+        def sensitivity(prior: float, transfer: float | Tensor) -> float | Tensor:
+            return joint_sensitivity(
+                prior if self.use_prior else 0.0,
+                transfer if self.use_transfer else None,
+                progress,
+                self.kappa,
+                self.max_sensitivity,
+            )
+
+        gradients = self._gradients()
+        statistics = StepStatistics(gradients.values()) if collect else None
+        by_element = sensitivity(0.0, 1.0) > 0
+        moving = [name for name in gradients if by_element or sensitivity(self._prior[name], 0.0)]
+        if not moving:
+            optimizer_step()
+            return statistics.result() if collect else {}
+        if not collect:
+            gradients = {name: gradients[name] for name in moving}
+        step = Step(
+            params={name: self._params[name] for name in gradients},
+            gradients=gradients,
+            prior=self._prior,
+            sensitivity=sensitivity,
+            by_element=by_element,
+            rank=self.rank,
+            scope=self.scope,
+            bits=self.bits,
+            optimizer_step=optimizer_step,
+            optimizer=optimizer or getattr(optimizer_step, '__self__', None),
+            divisible=optimizer is not None and not as_one,
+            statistics=statistics,
+            kept=self._kept,
+        )
+        self.taken_by = self._take(step)
+        return statistics.result() if collect else {}
+
+    def _take(self, step: Step) -> str:
+        from .accelerators import take  # they stand on this file
+
+        return take(step)
+
+    def gradient_norm(self) -> Tensor:
+        """||G||_2 of the gradients as they are now, with all shards; 0-d float64."""
+        return norms_over_shards(self._gradients().values())[2]
+
+    def _gradients(self) -> dict[str, Gradient]:
+        """The gradients by name, of parameters that have one."""
+        gradients = {}
+        for name, param in self._params.items():
+            if param.grad is None:
+                continue
+            safeguards.refuse_sparse(name, param.grad)
+            grad = local(param.grad.detach())
+            if self.keep_gradients and self.use_transfer:
+                grad = grad.clone()
+            given = self.process_group is not None
+            groups = (self.process_group,) if given else shard_groups(param)
+            gradients[name] = Gradient(grad, param.numel(), groups)
+        return gradients
