@@ -27,13 +27,13 @@ from .prior import (
     fingerprint,
     split_tensors,
 )
-from .ranks import (
-    MagnitudeHistogram,
+from .rank_functions import (
     exact_rank,
     exact_rank_global,
     histogram_rank,
     histogram_rank_global,
 )
+from .ranks import MagnitudeHistogram
 from .scaled_step import ScaledStep
 from .schedule import harmony_weights, joint_sensitivity
 from .statistics import (

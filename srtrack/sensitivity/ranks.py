@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch import distributed as dist
 
 from .sharding import Groups, gather_over, sum_over
 
@@ -71,15 +70,10 @@ class Ranks(NamedTuple):
 
 
 def count_magnitudes(values: Sequence[Tensor], bits: int, together: bool) -> Tensor:
-    """Counts as of a :class:`MagnitudeHistogram` of each tensor, or of all of them.
-
-    Args:
-        values (Sequence[Tensor]): n 1-D contiguous tensors of one dtype on one device.
-        bits (int): See :class:`MagnitudeHistogram`.
-        together (bool): Whether to count all tensors into one row.
+    """Counts as of a :class:`MagnitudeHistogram` of n 1-D contiguous tensors of one dtype.
 
     Returns:
-        Tensor: (n, bins), or (1, bins) where they are counted together; int64.
+        Tensor: (n, bins), or (1, bins) where tensors are counted ``together``; int64.
     """
     rows = []
     for index, tensor in enumerate(values):
@@ -175,104 +169,6 @@ def rank_one(grad: Tensor, rank: str, bits: int, scratch: Tensor | None = None) 
     return Ranks(histogram.rank_table(torch.float64), histogram)
 
 
-@torch.no_grad()
-def exact_rank(grad: Tensor, out: Tensor | None = None) -> Tensor:
-    """Rank of the squared gradient within its tensor, r / (n - 1), by sorting.
-
-    r counts from 0 for the least sensitive; ties share their mean rank. A tensor of one element
-    has rank 0. Cost: one sort of n integers, and about seven times the gradient's memory.
-
-    Args:
-        grad (Tensor): Gradient of any shape; float16, bfloat16, float32 or float64.
-        out (Tensor, optional): Where to write the rank: of the gradient's shape, float32 or
-            float64.
-
-    Returns:
-        Tensor: Rank in [0, 1] of the gradient's shape, float32 unless ``out`` says otherwise.
-    """
-    out = torch.empty(grad.shape, dtype=torch.float32, device=grad.device) if out is None else out
-    return out.copy_(_mean_ranks(magnitude_keys(grad).flatten()).view_as(grad))
-
-
-@torch.no_grad()
-def exact_rank_global(
-    grads: Sequence[Tensor],
-    process_group: dist.ProcessGroup | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> list[Tensor]:
-    """As :func:`exact_rank`, over the elements of all tensors together.
-
-    Args:
-        grads (Sequence[Tensor]): Gradients on one device; compared in their promoted dtype.
-        process_group (ProcessGroup, optional): For *sharded* parameters: the group whose processes
-            hold the other shards. All magnitudes are gathered, so each process must have room for
-            all of them; :func:`histogram_rank_global` sends one table instead. Under plain data
-            parallelism every process holds all gradients: leave it out.
-        dtype (torch.dtype): Of the ranks; float32 or float64.
-
-    Returns:
-        list[Tensor]: Ranks in [0, 1] of the gradients' shapes.
-    """
-    return _all_ranks(grads, process_group, 'exact', 14, dtype)
-
-
-@torch.no_grad()
-def histogram_rank(
-    grad: Tensor, bits: int = 14, out: Tensor | None = None, scratch: Tensor | None = None
-) -> Tensor:
-    """Rank of the squared gradient within its tensor, r / (n - 1), read off a histogram.
-
-    Equal to the exact rank of the magnitudes truncated to ``bits - 8`` bits of mantissa. An element
-    is therefore off by at most (c - 1) / (2 (n - 1)), c being the number of elements whose
-    magnitude lies in the same interval of relative width 2^-(bits - 8): at 14 bits 4e-3 for a
-    Gaussian gradient, and half a rank in the worst case of n different values within 1.6 % of each
-    other. The order of any two elements further apart than that is right. Tensors of up to 4096
-    elements and 16-bit floats come out exact.
-
-    Args:
-        grad (Tensor): Gradient of any shape; float16, bfloat16, float32 or float64.
-        bits (int): Leading bits of |g| that make a bin, 9 to 20.
-        out (Tensor, optional): Where to write the rank: of the gradient's shape, float32 or
-            float64.
-        scratch (Tensor, optional): int32 buffer; the gradient is counted in pieces of its length.
-
-    Returns:
-        Tensor: Rank in [0, 1] of the gradient's shape, float32 unless ``out`` says otherwise.
-    """
-    if grad.numel() <= SORTED_BELOW:
-        return exact_rank(grad, out)
-    dtype = torch.float32 if out is None else out.dtype
-    ranks = rank_one(grad, 'histogram', bits, scratch).map(lambda ranks: ranks, dtype).of(grad)
-    return ranks if out is None else out.copy_(ranks)
-
-
-@torch.no_grad()
-def histogram_rank_global(
-    grads: Sequence[Tensor], process_group: dist.ProcessGroup | None = None, bits: int = 14
-) -> list[Tensor]:
-    """As :func:`histogram_rank`, over the elements of all tensors together.
-
-    Args:
-        grads (Sequence[Tensor]): Gradients on one device; compared in their promoted dtype.
-        process_group (ProcessGroup, optional): For *sharded* parameters: the group whose processes
-            hold the other shards. The histogram is summed over it, so that the ranks are those of
-            one process that holds everything. Each process must pass at least one tensor (it may
-            be empty), of the same dtypes. Under plain data parallelism leave it out.
-        bits (int): Leading bits of |g| that make a bin, 9 to 20.
-
-    Returns:
-        list[Tensor]: Ranks in [0, 1], float32, of the gradients' shapes.
-    """
-    return _all_ranks(grads, process_group, 'histogram', bits, torch.float32)
-
-
-def _all_ranks(grads, process_group, rank, bits, dtype) -> list[Tensor]:
-    groups = () if process_group is None else (process_group,)
-    gradients = [Gradient(grad, grad.numel(), groups) for grad in grads]
-    ranks = rank_together(gradients, rank, bits) if gradients else []
-    return [each.map(lambda ranks: ranks, dtype).of(grad) for each, grad in zip(ranks, grads)]
-
-
 class MagnitudeHistogram:
     """Counts of magnitudes |x| in bins, from which a rank is read off by one table lookup.
 
@@ -338,16 +234,7 @@ class MagnitudeHistogram:
 
 
 def rank_table(counts: Tensor, values: torch.dtype, dtype: torch.dtype) -> Tensor:
-    """As :meth:`MagnitudeHistogram.rank_table`, of one histogram or of several.
-
-    Args:
-        counts (Tensor): (..., bins), int64.
-        values (torch.dtype): Of what was counted.
-        dtype (torch.dtype): Of the ranks.
-
-    Returns:
-        Tensor: (..., bins).
-    """
+    """As :meth:`MagnitudeHistogram.rank_table`, of int64 counts (..., bins) of such values."""
     bits = counts.shape[-1].bit_length() - 1
     infinity = _INFINITY[values] >> (torch.iinfo(_INTEGERS[values]).bits - 1 - bits)
     total = counts.sum(-1, keepdim=True)
@@ -364,13 +251,7 @@ def magnitude_keys(values: Tensor) -> Tensor:
 
     The bits of a non-negative float, read as an integer, keep the order. Unlike squares in float32
     they do not underflow, and they sort several times faster than floats. All NaN share the
-    highest key.
-
-    Args:
-        values (Tensor): Any shape; float16, bfloat16, float32 or float64.
-
-    Returns:
-        Tensor: Of the same shape; int32, or int64 for float64.
+    highest key. They are int32, of float64 int64.
     """
     integer = _integer_dtype(values.dtype)
     keys = values.contiguous().view(integer) & torch.iinfo(integer).max
@@ -395,13 +276,20 @@ def _mean_ranks_each(keys: Sequence[Tensor]) -> list[Tensor]:
     """As :func:`_mean_ranks`, of several small tensors, by one sort where keys have 32 bits."""
     if keys[0].dtype is torch.int64:
         return [_mean_ranks(each) for each in keys]
-    device, numels = keys[0].device, torch.tensor([each.numel() for each in keys])
+    numels = tuple(each.numel() for each in keys)
+    which, before, span = _segments(numels, keys[0].device)
     # The tensor's index above the magnitude keeps tensors apart, in their order.
-    which = torch.arange(len(keys)).repeat_interleave(numels)
-    twice_rank = _twice_mean_ranks(torch.cat(list(keys)).long() | which.to(device) << 32)
-    before = (numels.cumsum(0) - numels)[which].to(device)
-    span = (2 * (numels - 1)).clamp(min=1)[which].to(device)
-    return list(((twice_rank - 2 * before).double() / span).split(numels.tolist()))
+    twice_rank = _twice_mean_ranks(torch.cat(list(keys)).long() | which << 32)
+    return list(((twice_rank - 2 * before).double() / span).split(numels))
+
+
+@lru_cache(maxsize=16)  # the tensors of a model are the same in every step
+def _segments(numels: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """By element of several tensors: which one it is of, elements before that, and 2 (n - 1)."""
+    sizes = torch.tensor(numels)
+    which = torch.arange(len(numels)).repeat_interleave(sizes)
+    before, span = (sizes.cumsum(0) - sizes)[which], (2 * (sizes - 1)).clamp(min=1)[which]
+    return which.to(device), before.to(device), span.to(device)
 
 
 def _twice_mean_ranks(keys: Tensor) -> Tensor:

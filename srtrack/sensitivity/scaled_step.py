@@ -53,36 +53,33 @@ class Step:
     statistics: StepStatistics | None
     kept: dict
     """What accelerators keep for the next step."""
-    global_ranks: Mapping[str, Ranks] | None = None
+    global_ranks: dict[str, Ranks]
+    """Empty until they are asked for."""
 
     def of(self, names: Iterable[str]) -> Step:
         """The same for some of the parameters."""
         return replace(self, params={name: self.params[name] for name in names})
 
-    def with_global_ranks(self, count: Callable = count_magnitudes) -> Step:
-        """The same, with all gradients ranked among each other where the scope asks for it."""
-        if not self.by_element or self.scope == 'tensor' or self.global_ranks is not None:
-            return self
-        found = rank_together(list(self.gradients.values()), self.rank, self.bits, count)
-        return replace(self, global_ranks=dict(zip(self.gradients, found)))
-
     def ranks(self, count: Callable = count_magnitudes) -> dict[str, Ranks | None]:
         """Transfer sensitivity by name (Eq. 13); None where :meth:`joint` has still to rank."""
-        if not self.by_element:
+        if not self.by_element or not self.params:
             return dict.fromkeys(self.params)
-        if self.scope == 'global':
-            return {name: self.global_ranks[name] for name in self.params}
-        gradients = [self.gradients[name] for name in self.params]
-        return dict(zip(self.params, rank_each(gradients, self.rank, self.bits, count)))
+        if self.scope == 'tensor':
+            gradients = [self.gradients[name] for name in self.params]
+            return dict(zip(self.params, rank_each(gradients, self.rank, self.bits, count)))
+        if not self.global_ranks:
+            found = rank_together(list(self.gradients.values()), self.rank, self.bits, count)
+            self.global_ranks.update(zip(self.gradients, found))
+        return {name: self.global_ranks[name] for name in self.params}
 
-    def joint(self, name: str, ranks: Ranks | None, scratch: Tensor | None = None) -> Ranks:
+    def joint(self, name: str, ranks: Ranks | None) -> Ranks:
         """Joint sensitivity of a parameter (Eq. 14)."""
         grad, of_rank = self.gradients[name].local, partial(self.sensitivity, self.prior[name])
         dtype = wide(self.params[name].dtype)
         if not self.by_element:
             return Ranks(torch.tensor(of_rank(0.0), dtype=dtype, device=grad.device))
         if ranks is None:
-            ranks = rank_one(grad, self.rank, self.bits, scratch)
+            ranks = rank_one(grad, self.rank, self.bits)
         return ranks.map(of_rank, dtype)
 
 
@@ -91,7 +88,6 @@ def plain_step(step: Step) -> None:
     old = {name: local(param.detach()).clone() for name, param in step.params.items()}
     with safeguards.watch(step, old):
         step.optimizer_step()
-    step = step.with_global_ranks()
     for name, ranks in step.ranks().items():  # Eq. 13
         new, gradient = local(step.params[name].detach()), step.gradients[name]
         s = step.joint(name, ranks).of(gradient.local)  # Eq. 14
@@ -126,9 +122,8 @@ class ScaledStep:
       process updates its own as one process that holds everything would.
 
     Memory: one copy of the regularised parameters and, one parameter at a time, of sensitivities;
-    the exact rank sorts in several times the largest gradient (with ``scope='global'``, of all of
-    them). Give :meth:`step` the optimizer and it mostly takes much less:
-    :mod:`~srtrack.sensitivity.accelerators` says when. The attribute ``taken_by`` names what took
+    sorting takes some ten times the largest gradient (with ``scope='global'``, of all of them).
+    Where :meth:`step` is given the optimizer, it mostly takes far less; ``taken_by`` names what took
     the last step.
 
     Example:
@@ -295,6 +290,7 @@ class ScaledStep:
             divisible=optimizer is not None and not as_one,
             statistics=statistics,
             kept=self._kept,
+            global_ranks={},
         )
         self.taken_by = self._take(step)
         return statistics.result() if collect else {}

@@ -9,7 +9,7 @@ from torch import nn
 
 from srtrack.analysis.training_memory import PeakMemory
 from srtrack.sensitivity import ScaledStep, exact_rank, histogram_rank, scaled_step
-from srtrack.sensitivity.accelerators.cpu_pieces import COUNTED
+from srtrack.sensitivity.accelerators.cpu_pieces import PIECE
 
 SHAPES = {'large': (70, 90), 'bias': (70,), 'norm': (5,), 'scale': ()}
 PRIOR = {'large': 1.0, 'bias': 1.0, 'norm': 0.25}
@@ -136,7 +136,7 @@ def test_threads_are_given_back_when_a_step_fails(threads):
 
 
 def test_large_tensors_are_treated_piece_by_piece():
-    params = make_params({'large': (COUNTED + 1000,)})
+    params = make_params({'large': (5 * PIECE + 1000,)})
     old, s = values(params), 0.99 * 0.5 * histogram_rank(params['large'].grad)
     step = ScaledStep(params.items(), rank='histogram')
     step.step(torch.optim.SGD(params.values(), lr=0.1).step, 0.5)

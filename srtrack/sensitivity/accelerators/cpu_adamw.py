@@ -13,8 +13,7 @@ from torch import nn, optim
 from ..safeguards import without_gradients
 from ..scaled_step import Step, plain_step
 from ..sharding import local
-from .buffers import Buffers
-from .cpu_pieces import PIECE, Advance, blend_in_pieces, count_in_threads
+from .cpu_pieces import PIECE, Advance, blend_in_pieces
 from .parts import has_step_hooks
 
 # What AdamW's fused form itself calls. It is not public; where it is gone, AdamW steps in parts.
@@ -52,15 +51,10 @@ class AdamWOnCpu:
     def take(self, step: Step) -> None:
         """See :class:`~srtrack.sensitivity.accelerators.Accelerator`."""
         groups = adamw_groups(step, 'cpu')
-        step = step.with_global_ranks(count_in_threads)
         ours = step.of(groups)
         with without_gradients(ours.params.values()):
             plain_step(step.of(name for name in step.params if name not in groups))
-
-        def advance_of(name: str, buffers: Buffers) -> Advance:
-            return _adamw(step, name, groups[name], buffers)
-
-        blend_in_pieces(ours, ours.ranks(), advance_of)
+        blend_in_pieces(ours, lambda name: _adamw(step, name, groups[name]))
 
 
 def adamw_groups(step: Step, device_type: str) -> dict[str, dict]:
@@ -104,7 +98,7 @@ def begun_state(param: nn.Parameter, optimizer: optim.AdamW, group: dict) -> dic
     return state
 
 
-def _adamw(step: Step, name: str, group: dict, buffers: Buffers) -> Advance:
+def _adamw(step: Step, name: str, group: dict) -> Advance:
     """What updates a piece of a parameter and returns its old values; counts this update."""
     param = step.params[name]
     state = begun_state(param, step.optimizer, group)
@@ -124,7 +118,7 @@ def _adamw(step: Step, name: str, group: dict, buffers: Buffers) -> Advance:
         maximize=False,
     )
 
-    buffer = buffers('old', PIECE, param.dtype)
+    buffer = torch.empty(min(PIECE, param.numel()))
 
     def advance(index: int, new: torch.Tensor) -> torch.Tensor:
         old = buffer[: new.numel()].copy_(new)

@@ -1,4 +1,4 @@
-"""Any optimizer: part by part to save memory; on the CPU blended piece by piece, in threads.
+"""Any optimizer: stepped in parts to save memory, and on the CPU blended piece by piece in threads.
 
 MEASURED
 """
@@ -6,17 +6,16 @@ MEASURED
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 
 import torch
-from torch import Tensor, optim
+from torch import optim
 
 from ..safeguards import watch, without_gradients
 from ..scaled_step import Step, plain_step
 from ..sharding import local
-from .buffers import Buffers
-from .cpu_pieces import PIECE, Advance, blend_in_pieces, count_in_threads, on_cpu
+from .cpu_pieces import PIECE, blend_in_pieces, on_cpu
+from .memory import copies
 
 #: Elements of a part: few enough to spare memory, enough to share evenly among threads.
 PART = 1 << 25
@@ -35,7 +34,10 @@ BY_PARAMETER = (
 
 
 class Parts:
-    """Steps with the histogram rank or none on the CPU; any that are large or collect statistics."""
+    """Steps on the CPU that do not sort; and any that are large or collect statistics, in parts.
+
+    Parts are for optimizers of torch whose ``step`` nobody listens to.
+    """
 
     name = 'parts and pieces'
     dtypes = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -51,21 +53,17 @@ class Parts:
 
     def can_take(self, step: Step) -> bool:
         """See :class:`~srtrack.sensitivity.accelerators.Accelerator`."""
-        if _in_pieces(step) and (step.rank == 'histogram' or not step.by_element):
-            return True
-        cpu = all(gradient.local.is_cpu for gradient in step.gradients.values())
         # A GPU is quickest with all at once; statistics are rare, and must not need more memory.
-        return (cpu or step.statistics is not None) and len(split(step)) > 1
+        cpu = all(gradient.local.is_cpu for gradient in step.gradients.values())
+        return _goes_by_pieces(step) or (
+            (cpu or step.statistics is not None) and len(split(step)) > 1
+        )
 
     def take(self, step: Step) -> None:
         """See :class:`~srtrack.sensitivity.accelerators.Accelerator`."""
-        if _in_pieces(step):
-            step, blend = step.with_global_ranks(count_in_threads), _step_in_pieces
-        else:
-            step, blend = step.with_global_ranks(), plain_step
-        parts = split(step)
+        take, parts = _step_in_pieces if _goes_by_pieces(step) else plain_step, split(step)
         if len(parts) == 1:
-            blend(step)
+            take(step)
             return
         held = [param for group in step.optimizer.param_groups for param in group['params']]
         ours = {id(param) for param in step.params.values()}
@@ -74,17 +72,31 @@ class Parts:
             if index == 0:  # what is not scaled is stepped along with the first part
                 now.update(id(param) for param in held if id(param) not in ours)
             with without_gradients([param for param in held if id(param) not in now]):
-                blend(step.of(part))
+                take(step.of(part))
+
+
+def _goes_by_pieces(step: Step) -> bool:
+    """Sorting takes memory, which threads would multiply."""
+    return (step.rank == 'histogram' or not step.by_element) and on_cpu(step.params.values())
+
+
+def _step_in_pieces(step: Step) -> None:
+    params = {name: local(param.detach()) for name, param in step.params.items()}
+    old = copies(step.kept, params)
+    with watch(step, old):
+        step.optimizer_step()
+
+    def advance_of(name: str):
+        pieces = old[name].view(-1).split(PIECE)
+        return lambda index, new: pieces[index]
+
+    blend_in_pieces(step, advance_of)
 
 
 def split(step: Step) -> list[list[str]]:
-    """Names of the parameters to be stepped together, part by part; all that must be, as one.
-
-    Parts are for optimizers of torch whose ``step`` nobody listens to.
-    """
-    if not step.divisible or type(step.optimizer) not in BY_PARAMETER:
-        return [list(step.params)]
-    if has_step_hooks(step.optimizer):
+    """Names of the parameters to be stepped together, part by part; all that must be, as one."""
+    by_parameter = type(step.optimizer) in BY_PARAMETER and not has_step_hooks(step.optimizer)
+    if not step.divisible or not by_parameter:
         return [list(step.params)]
     found, room = [], 0
     for name in step.params:
@@ -98,32 +110,9 @@ def split(step: Step) -> list[list[str]]:
 
 def has_step_hooks(optimizer: optim.Optimizer) -> bool:
     """Whether somebody is called before or after the optimizer's ``step``."""
+    names = 'optimizer_step_pre_hooks', 'optimizer_step_post_hooks'
     of_all = sys.modules[optim.Optimizer.__module__]
-    hooks = (
-        getattr(optimizer, '_optimizer_step_pre_hooks', None),
-        getattr(optimizer, '_optimizer_step_post_hooks', None),
-        getattr(of_all, '_global_optimizer_pre_hooks', None),
-        getattr(of_all, '_global_optimizer_post_hooks', None),
+    everywhere = '_global_optimizer_pre_hooks', '_global_optimizer_post_hooks'
+    return any(getattr(optimizer, f'_{name}', None) for name in names) or any(
+        getattr(of_all, name, None) for name in everywhere
     )
-    return any(hooks)
-
-
-def _in_pieces(step: Step) -> bool:
-    return on_cpu(step.params.values())
-
-
-def _step_in_pieces(step: Step) -> None:
-    params = [local(param.detach()) for param in step.params.values()]
-    copies = step.kept.setdefault('old', Buffers()).copies(params)
-    old = dict(zip(step.params, copies))
-    with watch(step, old):
-        step.optimizer_step()
-
-    def advance_of(name: str, buffers: Buffers) -> Advance:
-        return _given(old[name].view(-1).split(PIECE))
-
-    blend_in_pieces(step, step.ranks(), advance_of)
-
-
-def _given(pieces: Sequence[Tensor]) -> Advance:
-    return lambda index, new: pieces[index]
