@@ -149,6 +149,32 @@ def test_registered_names(page):
     assert set(re.findall(r"'srtrack\.([A-Z]\w+)'", page.read_text())) <= registered
 
 
+def test_symbols_of_the_walk_through_the_code():
+    """Every name after a file in read_the_code.md is defined there."""
+    text = (ROOT / 'docs/read_the_code.md').read_text()
+    path, checked = None, 0
+    for name in re.findall(r'`([^`\n]+)`', text):
+        if '/' in name:
+            path = ROOT / name
+            assert path.exists(), name
+        elif re.fullmatch(r'[A-Za-z_]+(\.[a-z_]+)?', name):
+            assert name in defined_in(path), f'{path.relative_to(ROOT)} defines no {name}'
+            checked += 1
+    assert checked > 30
+
+
+def defined_in(path):
+    """Functions and classes at the top of a file, and methods after the name of their class."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (each.name for each in node.body if isinstance(each, ast.FunctionDef))
+            names.update(f'{node.name}.{method}' for method in methods)
+    return names
+
+
 def test_site_has_every_page():
     navigation = yaml.safe_load((ROOT / 'mkdocs.yml').read_text())['nav']
     assert sorted(pages_in(navigation)) == [page.name for page in PAGES]

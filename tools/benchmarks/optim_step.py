@@ -2,10 +2,12 @@
 """Cost of the scaled step: time and memory against fused AdamW, and against sorting every tensor.
 
 Parameters have the shapes of ViT-B's blocks, as many as --params asks for; gradients are Gaussian.
-All variants step the same parameters in one process, in turn. Prints one JSON line:
+All variants step the same parameters in one process, in turn. With --plain each is also taken without
+accelerators, and around SGD. Prints one JSON line:
 
 - ``milliseconds``: median over the repetitions. On a GPU ten steps are queued at a time: in training,
   too, the host runs ahead.
+- ``cpu_ratio_to_fused_adamw``: of the process's CPU time, which a busy machine disturbs less.
 - ``ratio_to_fused_adamw`` and ``ratio_to_sorting``: of these medians.
 - ``extra_copies``: what a step takes at its peak beyond parameters, gradients and AdamW's state,
   with what is kept for the next step, in units of the parameters' own size.
@@ -26,7 +28,7 @@ from pathlib import Path
 import torch
 
 from srtrack.cli.arguments import run_command
-from srtrack.sensitivity import ScaledStep, exact_rank
+from srtrack.sensitivity import ScaledStep, accelerators, exact_rank
 
 BLOCK = [(768,), (768,), (2304, 768), (2304,), (768, 768), (768,), (768,), (768,)]
 BLOCK += [(3072, 768), (3072,), (768, 3072), (768,)]
@@ -37,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--params', type=float, default=50e6, help='number of parameters')
     parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--plain', action='store_true', help='measure what accelerators gain')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
 
@@ -53,16 +56,16 @@ def make_parameters(count: int, device: str) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def make_variants(parameters: list[torch.nn.Parameter]) -> dict[str, Callable]:
+def make_variants(parameters: list[torch.nn.Parameter], plain: bool) -> dict[str, Callable]:
     """What does one step each, by name; the first is what the others are compared with."""
     named = [(f'p{i}', parameter) for i, parameter in enumerate(parameters)]
     prior = {name: i / (len(named) - 1) for i, (name, _) in enumerate(named)}
     adamw = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     adamw.step()  # makes its state
 
-    def scaled(**settings):
+    def scaled(optimizer=adamw, **settings):
         step = ScaledStep(named, prior=prior, **settings)
-        return lambda: step.step(adamw.step, progress=0.5, optimizer=adamw)
+        return lambda: step.step(optimizer.step, progress=0.5, optimizer=optimizer)
 
     def sort_every_tensor():
         """The straightforward way: copy, square, sort, blend, tensor by tensor."""
@@ -72,13 +75,27 @@ def make_variants(parameters: list[torch.nn.Parameter]) -> dict[str, Callable]:
             sensitivity = 0.99 * (0.3 + 0.5 * exact_rank(parameter.grad))
             parameter.data.lerp_(before, sensitivity)
 
-    return {
-        'fused_adamw': adamw.step,
+    steps = {
         'prior_only': scaled(use_transfer=False),
-        'histogram': scaled(rank='histogram'),
-        'histogram_global': scaled(rank='histogram', scope='global'),
-        SORTING: sort_every_tensor,
+        'histogram': scaled(),
+        'histogram_global': scaled(scope='global'),
     }
+    if plain:
+        sgd = torch.optim.SGD(parameters, lr=1e-4)
+        steps['sgd_prior_only'] = scaled(sgd, use_transfer=False)
+        steps['sgd_histogram'] = scaled(sgd)
+        steps.update({f'plain_{name}': without_accelerators(s) for name, s in steps.items()})
+    return {'fused_adamw': adamw.step, **steps, SORTING: sort_every_tensor}
+
+
+def without_accelerators(step: Callable) -> Callable:
+    def plainly() -> None:
+        kept = accelerators.ACCELERATORS[:]
+        accelerators.ACCELERATORS.clear()
+        step()
+        accelerators.ACCELERATORS[:] = kept
+
+    return plainly
 
 
 def extra_memory(step: Callable, on_gpu: bool) -> int | None:
@@ -104,16 +121,17 @@ def resident(key: str) -> int | None:
     return 1024 * int(line.split()[1])
 
 
-def seconds(step: Callable, on_gpu: bool) -> float:
+def seconds(step: Callable, on_gpu: bool) -> tuple[float, float]:
+    """What a step takes: by the clock, and of the process's CPU time."""
     queued = 10 if on_gpu else 1
     if on_gpu:
         torch.cuda.synchronize()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     for _ in range(queued):
         step()
     if on_gpu:
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) / queued
+    return (time.perf_counter() - start) / queued, (time.process_time() - used) / queued
 
 
 def main() -> None:
@@ -122,7 +140,7 @@ def main() -> None:
     parameters = make_parameters(int(args.params), args.device)
     count = sum(parameter.numel() for parameter in parameters)
     nbytes = sum(parameter.nbytes for parameter in parameters)
-    variants = make_variants(parameters)
+    variants = make_variants(parameters, args.plain)
 
     extra = {name: extra_memory(step, on_gpu) for name, step in variants.items()}
     times = {name: [] for name in variants}
@@ -130,7 +148,10 @@ def main() -> None:
         for name, step in variants.items():
             if name != SORTING or repeat < 2:
                 times[name].append(seconds(step, on_gpu))
-    median = {name: statistics.median(values) for name, values in times.items()}
+    median, cpu = (
+        {name: statistics.median(pair[which] for pair in pairs) for name, pairs in times.items()}
+        for which in (0, 1)
+    )
     peak = torch.cuda.max_memory_allocated() if on_gpu else resident('VmHWM')
 
     def ratios(to: str) -> dict:
@@ -143,6 +164,9 @@ def main() -> None:
         params=count,
         milliseconds={name: round(1000 * value, 1) for name, value in median.items()},
         ratio_to_fused_adamw=ratios('fused_adamw'),
+        cpu_ratio_to_fused_adamw={
+            name: round(value / cpu['fused_adamw'], 3) for name, value in cpu.items()
+        },
         ratio_to_sorting=ratios(SORTING),
         extra_copies={
             name: None if value is None else round(value / nbytes, 3)

@@ -1,6 +1,9 @@
 """Any optimizer: stepped in parts to save memory, and on the CPU blended piece by piece in threads.
 
-MEASURED
+Gain over the plain step around SGD: 1.4 x and 1.6 x with histogram ranks, 1.0 x to 1.2 x with prior
+sensitivity alone (one thread, CPU time, 21 million parameters, two runs on a busy machine:
+``tools/benchmarks/optim_step.py --params 21e6 --plain``). Of more than 32 million parameters it saves
+most of the copy.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from srtrack.engine.distributed.fully_sharded import can_shard
 
 pytestmark = pytest.mark.skipif(not can_shard(), reason='needs torch 2.8')
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'
+CONFIG = Path(__file__).resolve().parents[3] / 'configs/srtrack/srtrack_tiny_synthetic-rgbt.py'
 #: Two epochs of two steps, each with a validation in which the processes have 6 and 3 frames.
 SMALL = {
     'model.backbone.branch.depth': 2,
