@@ -125,10 +125,11 @@ def _trial(
     device: torch.device,
 ) -> list[Tensor]:
     """Parameters and optimizer state after three steps with odd sizes and values."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator('cpu').manual_seed(0)
 
     def draw(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device, dtype)
+        values = torch.randn(shape, generator=generator, dtype=torch.float64, device='cpu')
+        return values.to(device, dtype)
 
     shapes = [(97, 53), (2, 2048), (5000,), (6, 1024), (7,), (1,), (), (0, 3)]
     params = [nn.Parameter(draw(shape, dtype)) for dtype in dtypes for shape in shapes]

@@ -18,7 +18,7 @@ def copies(kept: dict, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     device = next(iter(tensors.values())).device
     held = kept.get(device)
     if held is None or held.numel() < sum(sizes):
-        held = kept.pop(device, None)  # before the larger one is there
+        held = kept[device] = None  # goes before the larger one is there
         held = kept[device] = torch.empty(sum(sizes), dtype=torch.uint8, device=device)
     pieces = zip(tensors.items(), accumulate(sizes, initial=0))
     found = {
