@@ -14,7 +14,7 @@ from srtrack.evaluation.attributes import find_attributes, read_attributes
 from srtrack.evaluation.benchmarks import VOT_PROTOCOLS, find_results, read_result
 from srtrack.evaluation.functional import PROTOCOLS, Annotation, Evaluation, Track
 from srtrack.evaluation.ground_truth import GroundTruth, open_ground_truth
-from srtrack.evaluation.intervals import Interval, Intervals
+from srtrack.evaluation.intervals import Intervals, with_ends
 from srtrack.evaluation.results import ResultFileError
 
 #: So many files are named in a message.
@@ -191,7 +191,7 @@ def summary(
             for name, values in intervals.scores.items()
         }
         report['differences'] = {
-            f'{a} - {b}': {key: plain(each.value) for key, each in values.items()} | _ends(values)
+            f'{a} - {b}': plain(with_ends(values))
             for (a, b), values in intervals.differences.items()
         }
     notes = dict.fromkeys(note for each in evaluations.values() for note in each.notes)
@@ -209,10 +209,6 @@ def summary(
             name: per_sequence(evaluation) for name, evaluation in evaluations.items()
         }
     return report
-
-
-def _ends(intervals: Mapping[str, Interval]) -> dict[str, list]:
-    return {f'{key}_interval': plain([each.low, each.high]) for key, each in intervals.items()}
 
 
 def _measures(evaluation: Evaluation) -> dict:

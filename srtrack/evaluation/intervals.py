@@ -70,6 +70,14 @@ class Intervals:
         )
 
 
+def with_ends(values: Mapping[str, Interval]) -> dict:
+    """Measure -> value, and measure + ``_interval`` -> [low, high], for JSON."""
+    report = {}
+    for key, each in values.items():
+        report[key], report[f'{key}_interval'] = each.value, [each.low, each.high]
+    return report
+
+
 def compare_with_best(evaluations: Mapping[str, Evaluation], **options) -> Intervals | None:
     """Intervals of all scores, and of the differences between the best tracker and each other.
 

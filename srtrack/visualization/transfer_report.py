@@ -19,6 +19,7 @@ from .report import (
     image_section,
     settings_section,
     table_section,
+    text_section,
     write_report,
 )
 from .style import series_colors
@@ -28,8 +29,17 @@ RUN_NAMES = {
     'zero_shot': 'Before transfer',
     'full_finetuning': 'Full fine-tuning',
     'sensitivity': 'Sensitivity-regularized',
+    'averaged': 'Averaged weights',
 }
-_RUN_COLORS = {'zero_shot': '#8a94a6', 'full_finetuning': '#f97316', 'sensitivity': '#3b82f6'}
+_RUN_COLORS = {
+    'zero_shot': '#8a94a6',
+    'full_finetuning': '#f97316',
+    'sensitivity': '#3b82f6',
+    'averaged': '#10b981',
+}
+#: Runs without which there is nothing to claim.
+_COMPARED = 'zero_shot', 'full_finetuning', 'sensitivity'
+_INTERVAL = '_interval'
 _DOMAINS = {'target': 'Target domain', 'source': 'Source domain'}
 
 
@@ -61,8 +71,9 @@ def write_transfer_report(
     Args:
         path: HTML file to write.
         summary: Content of ``summary.json``: ``protocol`` (text), ``results`` (domain ``'target'`` or
-            ``'source'`` -> run -> measure -> value in [0, 1]), and optionally ``settings`` (any
-            nested mapping) and ``seconds`` (step -> seconds).
+            ``'source'`` -> run -> measure -> value in [0, 1], and measure + ``_interval`` -> its
+            two ends), and optionally ``verdicts`` (domain -> sentences that compare runs),
+            ``settings`` (any nested mapping) and ``seconds`` (step -> seconds).
         title: Title of the page.
         losses: Run -> ``{'iter': ..., 'loss': ...}``.
         success: Domain -> run -> ``{'thresholds': ..., 'success': ...}``.
@@ -75,7 +86,7 @@ def write_transfer_report(
     runs = list(dict.fromkeys(run for domain in results.values() for run in domain))
     colors = run_colors(runs)
     sections = [
-        _result_section(results, runs, colors),
+        _result_section(results, runs, colors, summary.get('verdicts') or {}),
         *_curve_sections(results, success, losses, colors),
     ]
     sections += _map_sections(prior, distances)
@@ -98,18 +109,31 @@ def write_transfer_report(
         path,
         title,
         sections,
-        lead=claim(results),
+        lead=claim(results, summary.get('verdicts')),
         badges=[f'protocol: {summary["protocol"]}'],
         series=colors,
         footer='Written by srtrack. This file is self-contained.',
     )
 
 
-def claim(results: Mapping[str, Mapping[str, Mapping[str, float]]], measure: str = 'SR') -> str:
-    """Summarise the outcome in two sentences; '' if a run is missing."""
+def claim(
+    results: Mapping[str, Mapping[str, Mapping[str, float]]],
+    verdicts: Mapping[str, Sequence[str]] | None = None,
+    measure: str = 'SR',
+) -> str:
+    """Summarise the outcome in two sentences; '' if a run is missing.
+
+    The first of the ``verdicts`` on each domain, where there are some, say what can be told apart.
+    """
+    if verdicts:
+        return ' '.join(
+            f'On the {_domain_name(domain).lower()}: {sentences[0]}.'
+            for domain, sentences in verdicts.items()
+            if sentences
+        )
     try:
         target, source = (
-            {run: 100 * results[domain][run][measure] for run in RUN_NAMES} for domain in _DOMAINS
+            {run: 100 * results[domain][run][measure] for run in _COMPARED} for domain in _DOMAINS
         )
     except KeyError:
         return ''
@@ -123,11 +147,18 @@ def claim(results: Mapping[str, Mapping[str, Mapping[str, float]]], measure: str
     )
 
 
-def _result_section(results, runs, colors) -> Section:
+def _result_section(results, runs, colors, verdicts) -> Section:
     domains = [domain for domain in (*_DOMAINS, *results) if domain in results]
     domains = list(dict.fromkeys(domains))
     measures = {
-        domain: list(dict.fromkeys(key for scores in results[domain].values() for key in scores))
+        domain: list(
+            dict.fromkeys(
+                key
+                for scores in results[domain].values()
+                for key in scores
+                if not key.endswith(_INTERVAL)
+            )
+        )
         for domain in domains
     }
     rows = [
@@ -141,11 +172,17 @@ def _result_section(results, runs, colors) -> Section:
         rows,
         groups=[('', 1), *((_domain_name(d), len(measures[d])) for d in domains)],
         series=colors,
-        caption='In percent; small numbers: difference from the tracker before transfer. The tracker '
-        'was pre-trained on the source domain. These are single runs: small differences may be '
-        'chance.',
+        caption='In percent, with 95 % intervals over the test sequences in brackets; small numbers: '
+        'difference from the tracker before transfer. The tracker was pre-trained on the source '
+        'domain. Each run is one training seed, which the intervals do not cover.',
     )
-    return Section(table.title, _cards(results) + table.html)
+    sentences = [
+        f'{_domain_name(domain)}: {sentence}.'
+        for domain, each in verdicts.items()
+        for sentence in each
+    ]
+    compared = text_section('', *sentences).html if sentences else ''
+    return Section(table.title, _cards(results) + table.html + compared)
 
 
 def _domain_name(domain: str) -> str:
@@ -156,11 +193,15 @@ def _score(runs: Mapping[str, Mapping[str, float]], run: str, measure: str) -> C
     value = runs.get(run, {}).get(measure)
     if value is None or np.isnan(value):
         return Cell(None, '–')
+    text = f'{100 * value:.1f}'
+    low, high = runs[run].get(f'{measure}{_INTERVAL}', (None, None))
+    if low is not None:
+        text += f' [{100 * low:.1f}, {100 * high:.1f}]'
     start = runs.get('zero_shot', {}).get(measure)
     if start is None or run == 'zero_shot':
-        return Cell(value, f'{100 * value:.1f}')
+        return Cell(value, text)
     change = 100 * (value - start)
-    return Cell(value, f'{100 * value:.1f}', f'{change:+.1f}', _tone(change))
+    return Cell(value, text, f'{change:+.1f}', _tone(change))
 
 
 def _tone(change: float) -> str:
@@ -173,8 +214,8 @@ def _cards(results) -> str:
     """Success of the method in each domain, compared with the other runs."""
     items = []
     for domain, runs in results.items():
-        scores = {run: 100 * runs[run]['SR'] for run in RUN_NAMES if 'SR' in runs.get(run, {})}
-        if len(scores) < len(RUN_NAMES):
+        scores = {run: 100 * runs[run]['SR'] for run in _COMPARED if 'SR' in runs.get(run, {})}
+        if len(scores) < len(_COMPARED):
             continue
         for other, phrase in (('zero_shot', 'before'), ('full_finetuning', 'full fine-tuning')):
             change = scores['sensitivity'] - scores[other]
