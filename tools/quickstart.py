@@ -3,8 +3,9 @@
 
 A tiny tracker is pre-trained on the embedded benchmark's RGB source domain. Then, from that start
 and with the same batches, it is fine-tuned to RGB + thermal once without and once with
-sensitivity-aware regularization. All three are evaluated on the target domain and, for forgetting,
-on the source domain. DIR/summary.json and DIR/report.html tell what came out.
+sensitivity-aware regularization. Both, the start, and the mean of the start's and the fully fine-tuned
+weights are evaluated on the target domain and, for forgetting, on the source domain. Results, with
+intervals, are in DIR/summary.json and DIR/report.html.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import json
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import mmengine
@@ -27,10 +29,13 @@ from srtrack.apis import init_model
 from srtrack.cli.arguments import load_config, run_command
 from srtrack.engine.scalars import logged_scalars
 from srtrack.evaluation.functional import Evaluation
+from srtrack.evaluation.intervals import Intervals, bootstrap_intervals, with_ends
 from srtrack.evaluation.results import read_track
 from srtrack.evaluation.table import format_table
 from srtrack.files import write_text
 from srtrack.lock import locked
+from srtrack.models.pretrained import write_checkpoint
+from srtrack.models.pretrained.merging import merge_checkpoints
 from srtrack.registry import DATASETS
 from srtrack.sensitivity import rank_operations, weight_distances
 from srtrack.visualization import film_strip, run_colors, run_name, write_transfer_report
@@ -42,6 +47,17 @@ TUNING = dict(
     full_finetuning=dict(use_prior=False, use_transfer=False),
     sensitivity=dict(use_prior=True, use_transfer=True),
 )
+#: Runs to compare, the more interesting one first.
+PAIRS = (
+    ('sensitivity', 'full_finetuning'),
+    ('sensitivity', 'averaged'),
+    ('averaged', 'full_finetuning'),
+    ('full_finetuning', 'zero_shot'),
+    ('sensitivity', 'zero_shot'),
+    ('averaged', 'zero_shot'),
+)
+#: Test sequences of each domain; disjoint from those of training.
+TEST = {'num_sequences': 64}
 #: File that says which quickstart is under way in a folder.
 NOTE = 'unfinished.json'
 #: The same way with less of everything.
@@ -55,7 +71,7 @@ QUICK = {
 def test_sources(quick: bool) -> dict[str, dict]:
     """Configs of the test sets: the target domain, and the source domain with grey beside RGB."""
     config = Config.fromfile(FINETUNE)
-    target = dict(config.test_dataloader.dataset.source, **(QUICK['test'] if quick else {}))
+    target = dict(config.test_dataloader.dataset.source, **(QUICK['test'] if quick else TEST))
     return dict(target=target, source=dict(target, domain='source', modalities=('rgb', 'aux')))
 
 
@@ -68,6 +84,39 @@ def evaluate_domains(
         config = load_config(FINETUNE, dict(work_dir=str(out / 'log')))
         evaluations[domain] = evaluate(config, checkpoint, source, out, f'{title}, {domain}')
     return evaluations
+
+
+def average(checkpoints: dict[str, Path], path: Path) -> Path:
+    """Write the point half way between the start and the fully fine-tuned tracker (WiSE-FT)."""
+    ends = [str(checkpoints[run]) for run in ('zero_shot', 'full_finetuning')]
+    write_checkpoint(merge_checkpoints(ends, [0.5, 0.5]), path)
+    return path
+
+
+def compare(evaluations: dict[str, dict[str, Evaluation]], domain: str) -> Intervals:
+    """Intervals of all runs' scores on a domain, and of their differences; by name of the run."""
+    return bootstrap_intervals(
+        {run_name(run): each[domain] for run, each in evaluations.items()},
+        [(run_name(a), run_name(b)) for a, b in PAIRS],
+    )
+
+
+def results_of(intervals: dict[str, Intervals], runs: Iterable[str]) -> dict:
+    """The entries of summary.json that say what came out."""
+    return dict(
+        results={
+            domain: {run: with_ends(each.scores[run_name(run)]) for run in runs}
+            for domain, each in intervals.items()
+        },
+        differences={
+            f'{a} - {b}': {
+                domain: with_ends(each.differences[run_name(a), run_name(b)])
+                for domain, each in intervals.items()
+            }
+            for a, b in PAIRS
+        },
+        verdicts={domain: each.verdicts('SR') for domain, each in intervals.items()},
+    )
 
 
 def distances_from(start: Path, checkpoint: Path) -> dict[str, float]:
@@ -161,12 +210,19 @@ def print_summary(summary: dict, work_dir: Path) -> None:
     rows = []
     for run in summary['results']['target']:
         scores = [summary['results'][domain][run] for domain in ('target', 'source')]
-        rows.append(
-            [run_name(run)] + [f'{100 * each[m]:.1f}' for each in scores for m in ('SR', 'PR')]
-        )
+        rows.append([run_name(run)] + [_cell(each, m) for each in scores for m in ('SR', 'PR')])
     header = ['tracker', 'target SR', 'target PR', 'source SR', 'source PR']
-    print(f'\nprotocol {summary["protocol"]}, percent\n{format_table(header, rows)}\n')
+    print(f'\nprotocol {summary["protocol"]}, percent, 95 % intervals over the test sequences')
+    print(f'{format_table(header, rows)}\n')
+    for domain, verdicts in summary['verdicts'].items():
+        print('\n'.join(f'{domain}: {verdict}' for verdict in verdicts))
+    print('One training seed each: another seed moves the scores as well.\n')
     print(f'report:  {work_dir / "report.html"}\nsummary: {work_dir / "summary.json"}')
+
+
+def _cell(scores: dict, measure: str) -> str:
+    low, high = scores[f'{measure}_interval']
+    return f'{100 * scores[measure]:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
 
 
 def parse_args() -> argparse.Namespace:
@@ -229,6 +285,7 @@ def make_quickstart(args: argparse.Namespace) -> None:
             checkpoints[run] = train(config, run_name(run).lower(), resume)
 
     with step('evaluate', 'Evaluating before and after, on target and source domain'):
+        checkpoints['averaged'] = average(checkpoints, work_dir / 'averaged/half_way.pth')
         sources = test_sources(args.quick)
         evaluations = {
             run: evaluate_domains(
@@ -242,10 +299,7 @@ def make_quickstart(args: argparse.Namespace) -> None:
         summary = dict(
             protocol=f'{scored.protocol} ({scored.version})',
             settings=describe(config, sources, args.quick),
-            results={
-                domain: {run: dict(evaluations[run][domain].values) for run in checkpoints}
-                for domain in sources
-            },
+            **results_of({domain: compare(evaluations, domain) for domain in sources}, checkpoints),
             seconds=seconds,
         )
         command = 'bash tools/quickstart.sh' + (' --quick' if args.quick else '')

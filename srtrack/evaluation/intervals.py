@@ -20,6 +20,8 @@ from .functional import Evaluation
 
 #: Draws of sequences; the ends of a 95 % interval then rest on 50 draws each.
 RESAMPLES = 2000
+#: With fewer pairs not even a sign test on all of one sign reaches 5 %, and the bootstrap is too sure.
+FEWEST = 6
 
 
 class Interval(NamedTuple):
@@ -61,13 +63,10 @@ class Intervals:
         """Whether ``a`` is better than ``b``, in words; differences are in points of a percent."""
         value, low, high = (100 * each for each in self.differences[a, b][measure])
         seeds = f' and {self.num_seeds} seeds' if self.num_seeds > 1 else ''
-        found = f'{value:+.1f} {measure} [{low:+.1f}, {high:+.1f}]'
-        if self.differences[a, b][measure].excludes_zero:
+        word = f'cannot be told apart with {self.num_sequences} sequences{seeds}'
+        if self.differences[a, b][measure].excludes_zero and self.num_sequences >= FEWEST:
             word = 'better' if value > 0 else 'worse'
-            return f'{a} is {word} than {b}: {found}'
-        return (
-            f'{a} and {b} cannot be told apart with {self.num_sequences} sequences{seeds}: {found}'
-        )
+        return f'{a} against {b}: {word}, {value:+.1f} {measure} [{low:+.1f}, {high:+.1f}]'
 
 
 def with_ends(values: Mapping[str, Interval]) -> dict:

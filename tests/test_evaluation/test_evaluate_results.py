@@ -66,7 +66,7 @@ def test_last_line_is_the_result_and_files_are_written(tool, benchmark):
     difference = report['differences']['near - far']
     assert difference['SR'] == pytest.approx(score - report['trackers']['far']['SR'])
     assert difference['SR_interval'][0] > 0
-    (verdict,) = (line for line in done.stdout.splitlines() if 'near is better than far' in line)
+    (verdict,) = (line for line in done.stdout.splitlines() if 'near against far' in line)
     assert verdict in page and f'{100 * score:.1f} [{100 * low:.1f}, {100 * high:.1f}]' in page
     written = json.loads((folder / 'out' / 'r.json').read_text())
     assert written['trackers']['far']['SR'] == report['trackers']['far']['SR']

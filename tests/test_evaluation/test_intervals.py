@@ -77,9 +77,16 @@ def test_differences_are_paired_and_worded():
     assert interval.high - interval.low == pytest.approx(width, rel=0.15)
     alone = found.scores['near']['SR']
     assert interval.high - interval.low < 0.5 * (alone.high - alone.low)
-    assert found.verdict('near', 'far', 'SR').startswith('near is better than far: +')
-    assert found.verdict('far', 'near', 'SR').startswith('far is worse than near: -')
+    assert found.verdict('near', 'far', 'SR').startswith('near against far: better, +')
+    assert found.verdict('far', 'near', 'SR').startswith('far against near: worse, -')
     assert 'cannot be told apart with 60 sequences' in found.verdict('near', 'same', 'SR')
+
+
+def test_a_few_sequences_tell_nothing():
+    near, far = evaluate('ope', 5, seed=1), evaluate('ope', 5, seed=2, offset=5)
+    found = bootstrap_intervals(dict(near=near, far=far), [('near', 'far')])
+    assert found.differences['near', 'far']['SR'].excludes_zero
+    assert 'cannot be told apart with 5 sequences' in found.verdict('near', 'far', 'SR')
 
 
 def test_seeds_are_drawn_as_well():
