@@ -51,8 +51,8 @@ class PictureSequence(Sequence):
 class COCO:
     """The annotated objects of COCO, each a sequence of one frame (Lin et al., ECCV 2014).
 
-    Template and search region of a training pair then come from the same image. Crowds are left
-    out, and objects that are small: the public trackers take those larger than 50 pixels both ways.
+    Template and search region of a training pair then come from the same image. Crowds and small
+    objects are left out: the public trackers use objects larger than 50 pixels both ways.
 
     Args:
         data_root: The folder of ``annotations/instances_<split><year>.json``; images lie in
@@ -64,7 +64,7 @@ class COCO:
         backend_args: Arguments of MMEngine's file backend.
 
     Raises:
-        FileNotFoundError: The annotations or the images are not there.
+        FileNotFoundError: The annotations or the images are missing.
         ValueError: The annotations are no COCO instances, or no object is large enough.
     """
 

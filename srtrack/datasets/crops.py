@@ -31,8 +31,8 @@ def target_window(box, factor: float, exact: bool = False) -> Window:
     Args:
         box: x, y, w, h in pixels.
         factor: Side of the window over the geometric mean of the box's sides.
-        exact: Move the window to where it is cut, see :func:`cut_window`: the crop is the same, and
-            boxes in it are where the target is. Default: as the public trackers have it.
+        exact: Move the window to where it is cut, see :func:`cut_window`: the crop stays the same, and
+            its boxes are exact. Default: like the public trackers.
 
     Raises:
         ValueError: The box has no area, or is not finite.
@@ -59,8 +59,8 @@ class Cut(NamedTuple):
 
     Attributes:
         left: First column of the window; its first row is ``top``, its side ``side`` pixels.
-        x1: Columns ``x1`` to ``x2 - 1`` and rows ``y1`` to ``y2 - 1`` come from the image, what
-            else the window covers is black.
+        x1: Columns ``x1`` to ``x2 - 1`` and rows ``y1`` to ``y2 - 1`` come from the image; the rest
+            of the window is black.
     """
 
     left: int
@@ -98,8 +98,8 @@ def cut_window(window: Window, height: int, width: int) -> Cut:
 def crop(image: np.ndarray, window: Window, size: int) -> np.ndarray:
     """The pixels of a window, resampled bilinearly; what lies outside the image is black.
 
-    Rounding is that of :func:`cut_window`. Unlike in the public trackers, a window that lies wholly
-    outside is black (theirs wraps around to the opposite edge, or fails).
+    Rounds like :func:`cut_window`. A window wholly outside the image is black; in the public trackers
+    it wraps around to the opposite edge, or fails.
 
     Args:
         image: (H, W, C) uint8, any number of channels.
@@ -116,8 +116,8 @@ def resample(image: np.ndarray, cut: Cut, size: int) -> np.ndarray:
     """The pixels of a cut, resampled bilinearly.
 
     Args:
-        image: (h, W, C) uint8, of which the rows before ``cut.y2`` are looked at: the image that
-            the cut was made for, or its upper part.
+        image: (h, W, C) uint8, the image that the cut was made for, or its upper part. Rows from
+            ``cut.y2`` on are not read.
         cut: Where to cut.
         size: Side of the result in pixels.
 

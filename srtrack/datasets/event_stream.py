@@ -1,4 +1,4 @@
-"""Raw recordings of event cameras as a stream of a sequence: images drawn when they are needed."""
+"""Raw event recordings as a stream of a sequence: images are drawn on demand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class _Opened(NamedTuple):
-    """A recording that is at hand, cut at the frames of a sequence."""
+    """An opened recording, cut at the frames of a sequence."""
 
     slices: Slices
     num_bytes: int
@@ -44,43 +44,43 @@ class _Opened(NamedTuple):
 
 @TRANSFORMS.register_module()
 class EventStream:
-    """Draws the image of a frame from the events since the frame before.
+    """Draws the image of a frame from the events since the previous frame.
 
-    The pixels are those that ``tools/dataset_converters/events_to_frames.py`` writes; which ones is
-    a pure function of the file and the settings. When frames were taken is told by one of
+    The pixels equal those of ``tools/dataset_converters/events_to_frames.py``, a pure function of
+    the file and the settings. The times of the frames come from one of
 
     * ``timestamps``, a file;
     * ``fps``: frame i is taken (i + 1) / fps seconds after the first event;
-    * ``equal_count``: nobody; each frame gets an equal share of the events;
-    * the recording, if none of these is given: an AEDAT4 file that holds frames as well.
+    * ``equal_count``: times are unknown, each frame gets an equal share of the events;
+    * the recording, if none of these is given: an AEDAT4 file with frames.
 
-    Each process keeps opened recordings, the latest ones of at most ``max_memory`` bytes (13 an
-    event and 32 a frame), and at least one. Nothing is opened before the first image is asked
-    for; processes that are forked or spawned share no handle.
+    Each process keeps the most recently opened recordings, at most ``max_memory`` bytes (13 per
+    event and 32 per frame), and at least one. Recordings are opened on first use; forked or spawned
+    processes share no handle.
 
     Args:
-        representation: Name of one of :data:`srtrack.events.PICTURES`.
-        settings: Its settings, such as ``dict(decay=10_000)`` of ``time_surface``.
-        timestamps: File of the times of the frames, see
+        representation: A key of :data:`srtrack.events.PICTURES`.
+        settings: Its settings, such as ``dict(decay=10_000)`` for ``time_surface``.
+        timestamps: File with the times of the frames, see
             :func:`~srtrack.events.parse_timestamps`. A path as in
             :class:`~srtrack.datasets.Layout`.
         fps: Frames per second.
         equal_count: See above.
-        first_frame: How many frames were taken before the first one of the sequence, where the
-            recording began earlier; or a file with a line ``sequence number`` for each sequence
-            (``pair.txt`` of FE108), a path as ``timestamps``.
-        blank_end: Whether a frame after the last event is blank. Default: it is an error, since the
-            recording may have been cut off.
-        size: (width, height) of the sensor, where the recording does not tell it.
+        first_frame: Number of recorded frames before the first frame of the sequence; or a file with
+            a line ``sequence number`` for each sequence (``pair.txt`` of FE108), a path like
+            ``timestamps``.
+        blank_end: Whether a frame after the last event is blank. Default: an error, since the
+            recording may be truncated.
+        size: (width, height) of the sensor, if the recording does not give it.
         time_unit: See :func:`~srtrack.events.read_recording`.
         sort: See :func:`~srtrack.events.read_recording`.
-        cache_dir: Folder that keeps recordings decoded (13 bytes an event), so that an image does
-            not need the whole file; see :func:`~srtrack.events.map_recording`. A recording that
-            changes is decoded anew, unless it comes from a remote file backend.
+        cache_dir: Folder for decoded recordings (13 bytes per event), from which an image is drawn
+            without the whole file; see :func:`~srtrack.events.map_recording`. A changed recording is
+            decoded again, unless it comes from a remote file backend.
         max_memory: See above, in bytes. With ``cache_dir``, mapped events do not count.
 
     Raises:
-        ValueError: There is no such representation or setting, or the times of the frames are told
+        ValueError: The representation or a setting is unknown, or the times of the frames are given
             twice.
     """
 
@@ -127,12 +127,12 @@ class EventStream:
         return {**self.__dict__, '_opened': OrderedDict(), '_evicted': set()}
 
     def num_frames(self, sequence: FolderSequence) -> int | None:
-        """Frames of a sequence that the file of timestamps knows; None where no file tells.
+        """Number of frames in the file of timestamps; None without such a file.
 
-        The recording is looked for and not opened.
+        Checks that the recording exists, but does not open it.
 
         Raises:
-            FileNotFoundError: There is no recording, or no file of timestamps.
+            FileNotFoundError: The recording or the file of timestamps is missing.
             ValueError: The timestamps cannot be parsed.
         """
         path, backend_args = sequence.aux_path, sequence.layout.backend_args
@@ -146,15 +146,14 @@ class EventStream:
         return max(0, len(times) - self._first_frame(sequence))
 
     def read(self, sequence: FolderSequence, index: int) -> np.ndarray:
-        """The image of a frame, which is counted from the first one on the disk.
+        """Draw frame ``index``, counted from the first frame on disk.
 
         Returns:
             (H, W, 3) uint8, RGB.
 
         Raises:
             OSError: A file is missing.
-            ValueError: The recording is broken, holds nothing that tells when frames were taken, or
-                ends before the frame; names the file and the way out.
+            ValueError: The recording is broken, gives no frame times, or ends before the frame.
         """
         slices = self._open(sequence)
         if index >= len(slices):
@@ -208,7 +207,7 @@ class EventStream:
             )
 
     def _read(self, path: str, backend_args: dict | None) -> Recording:
-        """Decode a recording, or map it where it has been decoded before."""
+        """Decode a recording, or map it if it was decoded before."""
 
         def decode() -> Recording:
             with fileio.get_local_path(path, backend_args) as local:
@@ -223,10 +222,10 @@ class EventStream:
         return map_recording(self._cache_folder(path), decode)
 
     def _cache_folder(self, path: str) -> str:
-        """Folder of a decoded recording: another one where the file or the way to read it changes."""
+        """Folder of a decoded recording; depends on the state of the file and the reading settings."""
         identity = [path, self.reading]
         if os.path.isfile(path):
-            # Copying keeps size and time of a file, and not every file system has times of change.
+            # Copying keeps a file's size and time, and some file systems have no change times.
             state = [*stamp(path), sample_digest(path)]
             identity = [os.path.abspath(path), self.reading, *state]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]

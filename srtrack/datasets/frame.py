@@ -19,18 +19,18 @@ from .transforms import Pipeline
 class FrameDataset(torch.utils.data.Dataset):
     """The frames of a data set of sequences as one flat list.
 
-    A sequence starts at its first frame, as the benchmarks have it: there the tracker is
-    initialised. Where that frame has no box, the first frame that has one takes its place, and the
-    frames before it are to be answered with NaN. The meta information ``init`` of a sample tells.
+    A sequence starts at its first frame, where the tracker is initialised, as in the benchmarks. If
+    that frame has no box, the tracker starts at the first frame with one, and the results of earlier
+    frames are NaN. ``init`` in a sample's meta information marks the frame.
 
     Args:
         source: A data set of sequences, or its config.
         pipeline: Transforms from ``sequence``, ``dataset``, ``frame_index`` and ``init`` to a
             packed frame.
-        skip: Names of sequences to leave out, because their results are there already.
+        skip: Names of sequences to leave out, such as those that have results.
 
     Raises:
-        ValueError: A sequence has no frames: its part of the result would be missing in silence.
+        ValueError: A sequence has no frames: its result would be missing silently.
     """
 
     def __init__(self, source, pipeline: Seq, skip: Iterable[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Where the parts of a sequence lie in its folder: what tells one benchmark from another."""
+"""Where the parts of a sequence lie in its folder: the difference between benchmarks."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Layout:
         rgb: Folder of the RGB frames.
         aux: Folder of the auxiliary frames.
         frames: Glob that the names of the frames match, or one for each modality
-            (``dict(rgb=..., aux=...)``). Files without the suffix of an image never count.
-        boxes: File of the boxes, or several names of which the first that exists counts.
+            (``dict(rgb=..., aux=...)``). Files without the suffix of an image are ignored.
+        boxes: File of the boxes, or several names; the first that exists is used.
         box_format: See :func:`~srtrack.boxes.parse_boxes`.
         aux_boxes: File of the auxiliary modality's own boxes, where a protocol scores both.
         presence: ``dict(file=..., present=1)``, a file of flags and the value that means visible,
-            or a list of them that all have to say so. Default: a target with a box is visible.
-        start: First frame of the sequence: ``'first'``, the first one on the disk, or ``'visible'``,
+            or a list of them, which all have to agree. Default: a target with a box is visible.
+        start: First frame of the sequence: ``'first'``, the first one on disk, or ``'visible'``,
             the first one in which the target is visible.
-        annotation_stride: Boxes and flags are those of every n-th frame; the others have none.
+        annotation_stride: Only every n-th frame has a box and flags.
         modalities: Streams to read.
         aux_kind: What the auxiliary frames show, for models that treat ``'thermal'``, ``'depth'``
             and ``'event'`` differently (UnTrack).
@@ -47,12 +47,12 @@ class Layout:
             images.
         length_policy: For streams, boxes and flags of unequal length: ``'strict'`` is an error,
             ``'shortest'`` warns and uses the frames that all of them have, ``'pad'`` uses the
-            frames that all streams have: where rows are missing at the end, there is no box.
+            frames that all streams have; frames without a row have no box.
         reduced_decode: Whether crops that shrink their window by 2 or more are cut from colour
-            JPEGs decoded at a half, a quarter or an eighth of their size, where that saves time.
-            Whole frames, as tests read them, never are.
-        index_cache: Whether lists of frames and annotations are kept from one start to the next,
-            or the folder to keep them in; see
+            JPEGs decoded at a half, a quarter or an eighth of their size, if that saves time. Tests
+            always decode whole frames.
+        index_cache: Whether to keep lists of frames and annotations between runs, or the folder to
+            keep them in; see
             :class:`~srtrack.datasets.index_cache.IndexCache`.
         backend_args: Arguments of MMEngine's file backend.
     """
@@ -115,12 +115,12 @@ class Layout:
 
     @cached_property
     def recordings(self) -> dict:
-        """Modality -> stream that draws its frames, of those that are no folder of images."""
+        """Modality -> stream that draws its frames, for modalities without a folder of images."""
         return dict(aux=TRANSFORMS.build(self.aux_stream)) if self.aux_stream else {}
 
     @property
     def indexed_by(self) -> list[str]:
-        """Names of the attributes that decide which frames, boxes and flags a sequence has."""
+        """Names of the attributes that determine a sequence's frames, boxes and flags."""
         others = ('aux_loader', 'aux_stream', 'reduced_decode', 'index_cache', 'backend_args')
         return [field.name for field in fields(self) if field.name not in others]
 

@@ -10,13 +10,13 @@ from mmengine import fileio
 
 
 def natural_key(name: str) -> tuple:
-    """Sorts names by the numbers in them: ``frame2`` before ``frame10``."""
+    """Sort key that orders names by the numbers in them: ``frame2`` before ``frame10``."""
     parts = re.split('([0-9]+)', name)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
 def join(folder: str, *parts: str, name: str = '', backend_args: dict | None = None) -> str:
-    """A path below a folder; ``{name}`` in its parts becomes the name."""
+    """Join path parts to a folder; ``{name}`` in the parts is replaced by ``name``."""
     parts = [part.replace('{name}', name) for part in parts if part not in ('', '.')]
     return str(fileio.join_path(folder, *parts, backend_args=backend_args)) if parts else folder
 
@@ -27,7 +27,7 @@ def base_name(folder: str) -> str:
 
 
 def stamp(path: str) -> list[int] | None:
-    """Times of change in ns, size and inode of a file or folder, None where there is none."""
+    """Modification and change time in ns, size and inode of a path; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

@@ -19,10 +19,9 @@ from .pair import PairDataset
 class PairSampler(Sampler):
     """Numbers of training pairs: rank r of W takes every W-th number of the epoch, from r on.
 
-    Pairs are random already, so numbers come in order. The k-th batches of b pairs of all ranks are
-    together the k-th batch of W * b pairs of a single process. All ranks take equally many: where W
-    does not divide the epoch's length, the last ones begin it again, so that up to W - 1 pairs come
-    twice.
+    Pairs are random already, so numbers come in order. The k-th batches of b pairs of all processes
+    together are the k-th batch of W * b pairs of a single process. All processes take equally many:
+    if W does not divide the epoch's length, up to W - 1 pairs from its beginning come twice.
 
     Args:
         dataset: A :class:`~srtrack.datasets.pair.PairDataset`.
@@ -64,17 +63,17 @@ class PairSampler(Sampler):
 
 @DATA_SAMPLERS.register_module()
 class SequenceSampler(Sampler):
-    """Whole sequences for each rank, the longest first; yields the flat indices of their frames.
+    """Whole sequences for each process, the longest first; yields the flat indices of their frames.
 
-    Each sequence, in the order of decreasing length, goes to the rank that has the fewest frames so
-    far. No frame is left out and none comes twice, so ranks may differ in their number of frames.
+    Each sequence, in order of decreasing length, goes to the process with the fewest frames so far.
+    No frame is left out or repeated, so processes may differ in their number of frames.
 
     Args:
         dataset: The frames.
         seed: Not used; MMEngine passes it to all samplers.
 
     Attributes:
-        sequences (list[range]): Flat indices of the frames of each of this rank's sequences.
+        sequences (list[range]): Flat indices of the frames of each of this process's sequences.
     """
 
     def __init__(self, dataset: FrameDataset, seed: int | None = None) -> None:

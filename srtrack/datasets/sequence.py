@@ -1,4 +1,4 @@
-"""What a sequence of frames is, whatever it is stored in."""
+"""The interface of a sequence of frames, whatever its storage."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Sequence(ABC):
 
     Attributes:
         name (str): Unique within its dataset; also the name of its result file.
-        boxes (ndarray): (T, 4) float64, x, y, w, h in pixels, as annotated; NaN rows where there is
-            none. Where the target is absent a box may also have no area.
+        boxes (ndarray): (T, 4) float64, x, y, w, h in pixels, as annotated; NaN in frames without a
+            box. If the target is absent, a box may also have no area.
         present (ndarray): (T,) bool, whether the target is visible and has a box with area.
-        flags (ndarray): (T,) bool, whether the target is visible, as annotated and whatever its box;
-            None where no file says so.
+        flags (ndarray): (T,) bool, whether the target is annotated as visible, whatever its box; None
+            without annotation.
         modalities (tuple[str, ...]): ``('rgb', 'aux')``, ``('rgb',)`` or ``('aux',)``.
         aux_kind (str | None): What the auxiliary images show: ``'thermal'``, ``'depth'``,
-            ``'event'`` or another name; None where nobody has said so.
+            ``'event'`` or another name; None if unknown.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Sequence(ABC):
         return len(self.boxes)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the annotations, and of whatever tells that the images have changed."""
+        """SHA-256 of the annotations and of the state of the image files."""
         digest = hashlib.sha256(f'{len(self)} {self.modalities}'.encode())
         for rows in (self.boxes, self.present, self.flags, getattr(self, 'aux_boxes', None)):
             digest.update(b'-' if rows is None else np.ascontiguousarray(rows).tobytes())
@@ -59,7 +59,7 @@ class Sequence(ABC):
         return digest.hexdigest()
 
     def _picture_states(self) -> Iterable[tuple]:
-        """A tuple for each file of images that changes when the file does."""
+        """For each image file, a tuple that changes when the file does."""
         return ()
 
     @abstractmethod

@@ -24,7 +24,7 @@ from .splits import NoSplitError, Split, find_split, parts_of
 class SequenceDataset:
     """The sequences of a folder.
 
-    A benchmark is a subclass that states its layout, and its users may override any of it::
+    A benchmark is a subclass with its layout, which users can override::
 
         @DATASETS.register_module()
         class LasHeR(SequenceDataset):
@@ -33,7 +33,7 @@ class SequenceDataset:
 
         dict(type='LasHeR', data_root='data/LasHeR', split='train')
 
-    :mod:`~srtrack.datasets.benchmarks` has those of the field.
+    See :mod:`~srtrack.datasets.benchmarks`.
 
     Args:
         data_root: The folder that holds the folders of the sequences, or those of the splits.
@@ -42,28 +42,27 @@ class SequenceDataset:
             ``data_root`` itself the one sequence. Default: all folders that hold the first
             modality's stream, sorted by the numbers in their names.
         split: Name of a split, which is a folder below ``data_root`` or a list file in it; see
-            :func:`~srtrack.datasets.splits.find_split`. Its folder takes the place of
-            ``data_root``, its list that of ``sequences`` where these are not given; its sequences
-            may also lie one level deeper. Where ``sequences`` are given it need not exist. Default:
-            none, or the only one of a benchmark.
-        name: Name of the data set, which results are filed under. Default: the class attribute
-            ``name``, else the name of ``data_root``.
+            :func:`~srtrack.datasets.splits.find_split`. Its folder replaces ``data_root``, and its
+            list ``sequences`` if these are not given; its sequences may also lie one level deeper.
+            If ``sequences`` are given, it need not exist. Default: none, or a benchmark's only one.
+        name: Name of the data set and of its results. Default: the class attribute ``name``, else
+            the name of ``data_root``.
         **layout: Attributes of :class:`Layout`.
 
     Raises:
         FileNotFoundError: The folder, the split, the list or a listed sequence does not exist, or
             no sequence is found.
-        TypeError: There is no such argument.
+        TypeError: An argument is unknown.
         ValueError: A value is not one of the choices, or two sequences have the same name.
     """
 
     name: str | None = None
     default_layout: dict = {}
-    #: Name of a split -> where users have it; any other one is a folder or list of its own name.
+    #: Name of a split -> its places on disk; other splits are a folder or list of the same name.
     splits: Mapping[str, Split] = {}
-    #: Whether sequences may lie in folders of folders without a split, too.
+    #: Whether sequences may lie one level deeper even without a split.
     nested: bool = False
-    #: Whether the benchmark is known to hold some sequences twice, of which the first counts.
+    #: Whether the benchmark holds some sequences twice; the first is used.
     has_copies: bool = False
 
     def __init__(
@@ -131,7 +130,7 @@ class SequenceDataset:
         """Check every sequence: its streams, its annotations and its first frame.
 
         Raises:
-            ValueError: Lists what is wrong, one sequence a line.
+            ValueError: Lists the problems, one sequence per line.
         """
         problems = []
         for sequence in self:
@@ -166,7 +165,7 @@ class SequenceDataset:
             ) from None
 
     def _find(self) -> list[str]:
-        """Folders with a stream, at the first level where there are any."""
+        """Folders with a stream, at the first level that has any."""
         folders = self._folders('.')
         if self._parts is not None:
             folders = parts_of(self.data_root, self._parts, self.layout.backend_args) or folders

@@ -15,14 +15,14 @@ class NoSplitError(FileNotFoundError):
 
 
 class Split(NamedTuple):
-    """How users have a split on disk, the usual first.
+    """Possible places of a split on disk, the most usual first.
 
     Attributes:
         folders: Names of its folder. ``'.'``: the data set's own folder.
-        lists: Names of its list file, which has a sequence's name a line.
-        layout: What differs from the layout of the benchmark.
-        parts: Glob of the folders that the archives of the split unpack to, where it comes in
-            several and they lie side by side in the data set's folder.
+        lists: Names of its list file, which has one sequence name per line.
+        layout: Differences from the layout of the benchmark.
+        parts: Glob of the folders that the split's archives unpack to, side by side in the data set's
+            folder, if there are several.
     """
 
     folders: tuple[str, ...] = ()
@@ -34,11 +34,11 @@ class Split(NamedTuple):
 def find_split(
     root: str, name: str, split: Split, backend_args: dict | None = None
 ) -> tuple[str, str | None]:
-    """Folder of a split's sequences, and its list file where there is one.
+    """Folder of a split's sequences, and its list file or None.
 
-    A split is a folder; a list that lies in it (``list.txt`` too) or beside it chooses among its
-    sequences. Without such a folder it is what a list file in ``root`` names. Where there is
-    neither, but ``root`` is called as the split's folder is, it is taken for that.
+    A split is a folder; a list in it (also ``list.txt``) or beside it selects sequences from it.
+    Without such a folder, the split is what a list file in ``root`` names. Without either, ``root``
+    itself is the split if it has the name of the split's folder.
 
     Args:
         root: The data set's folder.
@@ -47,7 +47,7 @@ def find_split(
         backend_args: Arguments of MMEngine's file backend.
 
     Raises:
-        NoSplitError: There is neither; the message tells what was looked for.
+        NoSplitError: Neither exists.
     """
 
     def first(folder: str, names, exists) -> str | None:

@@ -1,4 +1,4 @@
-"""Steps of the way from a sequence to the model's input."""
+"""Transforms from a sequence to the model's input."""
 
 from .augment import BrightnessJitter, JointFlip, JointGray
 from .decode import DecodePicture

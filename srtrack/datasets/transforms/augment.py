@@ -1,4 +1,4 @@
-"""Augmentation of a training pair, alike in what belongs together.
+"""Augmentations that treat template, search region and modalities of a training pair jointly.
 
 All randomness is drawn from ``results['rng']``, so a pair is a function of its number.
 """
@@ -16,10 +16,10 @@ _PARTS = ('template', 'search')
 
 @TRANSFORMS.register_module()
 class JointGray(BaseTransform):
-    """Takes the colour out of the RGB crops, template and search region together.
+    """Converts the RGB crops to grey, template and search region together.
 
     Args:
-        prob: Of doing so.
+        prob: Probability.
     """
 
     def __init__(self, prob: float = 0.05) -> None:
@@ -37,17 +37,17 @@ class JointGray(BaseTransform):
 
 @TRANSFORMS.register_module()
 class JointFlip(BaseTransform):
-    """Mirrors left and right: all modalities, template and search region, and the target.
+    """Flips all modalities of template and search region, and the target, horizontally.
 
     Args:
-        prob: Of doing so.
+        prob: Probability.
     """
 
     def __init__(self, prob: float = 0.5) -> None:
         self.prob = prob
 
     def transform(self, results: dict) -> dict:
-        """Mirror ``template``, ``search`` and ``gt_box``."""
+        """Flip ``template``, ``search`` and ``gt_box``."""
         if results['rng'].random() < self.prob:
             for part in _PARTS:
                 results[part] = {name: cv2.flip(crop, 1) for name, crop in results[part].items()}

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to pixels: the loaders of a sequence's streams."""
+"""Loaders of a sequence's streams: from the bytes of an image file to pixels."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ _SCALES = {
 
 @TRANSFORMS.register_module()
 class DecodePicture:
-    """Decodes an 8-bit image as it is: colour stays, grey is repeated, EXIF rotation is ignored.
+    """Decodes an 8-bit image as stored: grey is repeated, EXIF rotation is ignored.
 
     A loader is any registered callable from the bytes of a file to (H, W, 3) uint8 in RGB order
-    that raises ``ValueError`` for bytes that it cannot read. It may also have a method ``crop`` (as
-    here) that knows a shorter way to the pixels of a window; a subclass that decodes otherwise has
-    to override both.
+    that raises ``ValueError`` for bytes that it cannot read. It may also have a method ``crop``, a
+    faster way to the pixels of a window; a subclass that decodes differently overrides both.
     """
 
     def __call__(self, data: bytes) -> np.ndarray:
-        """See the class.
+        """Decode a file to (H, W, 3) uint8 in RGB order.
 
         Raises:
             ValueError: The bytes are not an image, cut off, or of more than 8 bits a channel.
@@ -49,11 +48,11 @@ class DecodePicture:
     def crop(
         self, data: bytes, window: Window, size: int, reduce: bool = True
     ) -> tuple[np.ndarray, tuple[int, int]]:
-        """The crop of an image, of which no more is decoded than it takes.
+        """The crop of an image; only the necessary part is decoded.
 
         A JPEG is decoded down to the last row of the window only, which changes no pixel of the
-        crop. A large colour JPEG is also decoded at a half, a quarter or an eighth of its size where
-        the crop shrinks the window by that much. Everything else is decoded whole.
+        crop. A large colour JPEG is also decoded at a half, a quarter or an eighth of its size if
+        the crop shrinks the window by that much. Other files are decoded whole.
 
         Args:
             data: The file.
@@ -95,7 +94,7 @@ class DecodePicture:
 def load_crop(
     loader, data: bytes, window: Window, size: int, reduce: bool = True
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """As :meth:`DecodePicture.crop`, by any loader: out of the whole image if it has no ``crop``."""
+    """Crop by any loader's ``crop`` (see :meth:`DecodePicture.crop`), else from the whole image."""
     if hasattr(loader, 'crop'):
         return loader.crop(data, window, size, reduce)
     picture = loader(data)
@@ -103,7 +102,7 @@ def load_crop(
 
 
 def reduced_scale(side: int, size: int) -> int:
-    """How many times smaller an image may be decoded whose ``side`` pixels become ``size``.
+    """How many times smaller an image may be decoded if ``side`` of its pixels become ``size``.
 
     The crop still samples the reduced image at least once a pixel: 1, 2, 4 or 8.
     """
@@ -111,11 +110,11 @@ def reduced_scale(side: int, size: int) -> int:
 
 
 class JpegHeader(NamedTuple):
-    """What the head of a JPEG file tells.
+    """The header of a JPEG file.
 
     Attributes:
-        height: Of the image in pixels, as stored: EXIF rotation is ignored.
-        width: Of the image in pixels.
+        height: Height of the image in pixels, as stored: EXIF rotation is ignored.
+        width: Width of the image in pixels.
         components: 1 for a grey image.
         height_at: Offset in the file of the two bytes that hold the height.
         can_end_early: Whether :func:`end_early` works: rows are stored one after the other (no
@@ -136,7 +135,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
     """Walk the segments of a JPEG up to its first scan (ITU-T T.81, Annex B).
 
     Returns:
-        None where the bytes are no 8-bit baseline or progressive JPEG of 1 or 3 components.
+        None if the bytes are no 8-bit baseline or progressive JPEG of 1 or 3 components.
     """
     if data[:2] != b'\xff\xd8':
         return None
@@ -170,13 +169,13 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
 
 
 def end_early(data: bytes, header: JpegHeader, rows: int) -> bytearray:
-    """A JPEG that claims to end after ``rows`` rows, so that a decoder stops there.
+    """A JPEG that claims to end after ``rows`` rows, where a decoder then stops.
 
-    Its last 8 rows may differ from those of the whole image (the colour of a row is interpolated
-    between its neighbours'), all others are the same to the last bit.
+    Its last 8 rows may differ from the whole image's (the colour of a row is interpolated between
+    its neighbours); all others are identical.
     """
-    # The end marker goes, lest the decoder counts the bytes before it and warns of them; zeros take
-    # its place, for it reads some bytes ahead.
+    # Without the end marker the decoder does not warn of the bytes before it; it reads ahead, so
+    # zeros replace the marker.
     shortened = bytearray(data[:-2])
     shortened.extend(bytes(64))
     shortened[header.height_at : header.height_at + 2] = rows.to_bytes(2, 'big')
@@ -189,7 +188,7 @@ def _reduction_pays(header: JpegHeader, size: int) -> bool:
 
 
 def _rows_to_decode(end: int, scale: int) -> int:
-    """Rows that a crop which ends before the row ``end`` needs to be exact: see `end_early`."""
+    """Rows to decode for an exact crop that ends before row ``end``: see `end_early`."""
     return end + 8 + 2 * scale
 
 
@@ -204,6 +203,6 @@ def _decode_whole(data: bytes) -> np.ndarray:
 
 
 def _check_end(header: JpegHeader | None) -> None:
-    # OpenCV 4 makes up the missing rows of a JPEG that is cut off, in grey, and says nothing.
+    # OpenCV 4 silently fills the missing rows of a truncated JPEG with grey.
     if header is not None and not header.complete:
         raise ValueError('not an image, or cut off: a JPEG without its end')

@@ -23,18 +23,17 @@ _DEPTH_TYPES = (np.uint8, np.uint16)
 class DecodeDepth:
     """Decodes a depth map (16-bit PNG, millimetres) to an image.
 
-    The default is what trackers are fed on DepthTrack, CDTB and VOT-RGBD (``rgbcolormap`` with
-    ``depth_clip`` in DeT and the trackers that follow it): depth is clipped at three times its
-    median, at most 10 m, stretched from the least to the greatest value of each image and coloured
-    with JET. Grey in three channels is ``colormap=None``; the same value for the same distance in
-    all images is ``scale='fixed', median_factor=None``.
+    The default is the input of trackers on DepthTrack, CDTB and VOT-RGBD (``rgbcolormap`` with
+    ``depth_clip`` in DeT and its followers): depth is clipped at three times its median, at most
+    10 m, stretched from the least to the greatest value of each image and coloured with JET. Use
+    ``colormap=None`` for grey in three channels, and ``scale='fixed', median_factor=None`` to map the
+    same distance to the same value in all images.
 
     Args:
-        max_depth: Greatest depth that is told apart, in units of the file (millimetres).
-        median_factor: Depth is also clipped at this many times the median of the image. None:
-            not.
-        scale: What becomes 0 and 255: the least and the greatest depth of each image
-            (``'picture'``), or 0 and ``max_depth`` in all of them (``'fixed'``).
+        max_depth: Depth is clipped here, in units of the file (millimetres).
+        median_factor: Depth is also clipped at this many times the median of the image, unless None.
+        scale: Depths that become 0 and 255: the least and the greatest of each image
+            (``'picture'``), or 0 and ``max_depth`` (``'fixed'``).
         colormap: ``'jet'``, ``'turbo'``, ``'viridis'``, or None for grey.
 
     Raises:
@@ -71,16 +70,16 @@ class DecodeDepth:
     def render(self, depth: np.ndarray) -> np.ndarray:
         """A depth map as an image.
 
-        Pixels without a measurement (0) count as depth 0, in the median too, as in the public code;
-        where they are the majority, the median is that of the others (theirs turns blank). Sensors
-        that write 65535 instead have these pixels clipped to the greatest depth.
+        Pixels without a measurement (0) count as depth 0, also in the median, as in the public code.
+        If they are the majority, the median is taken over the others (public code gives a blank
+        image). Sensors that write 65535 instead have these pixels clipped to the greatest depth.
 
         Args:
             depth: (H, W) uint8 or uint16.
 
         Returns:
-            (H, W, 3) uint8. Colours are in OpenCV's order, blue first, in which public trackers
-            stack them behind RGB: read as RGB, what is near is red and what is far is blue.
+            (H, W, 3) uint8. Colours are in OpenCV's order, blue first, like in public trackers: read
+            as RGB, near is red and far is blue.
 
         Raises:
             ValueError: ``depth`` has another type, or more than one channel.
@@ -111,7 +110,7 @@ class DecodeDepth:
 
 
 def _median(values: np.ndarray) -> float:
-    """Median of (n,) integers, 0 of none; ``np.median`` with one pass less."""
+    """Median of (n,) integers, 0 if empty; one pass less than ``np.median``."""
     if not len(values):
         return 0.0
     low, high = (len(values) - 1) // 2, len(values) // 2

@@ -1,4 +1,4 @@
-"""From windows and frame numbers to pixels."""
+"""Load the pixels of windows and frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from srtrack.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadCrops(BaseTransform):
-    """Reads the crops of template and search region, and puts the target into the latter.
+    """Reads the crops of template and search region, and the target's box in the search region.
 
     Required keys: ``sequence``, ``template_index``, ``template_window``, ``search_index``,
     ``search_window``, ``search_box``.
@@ -18,7 +18,7 @@ class LoadCrops(BaseTransform):
     ((4,) float64, x, y, w, h as fractions of the search region's side).
 
     A pair with a crop that is black in every modality is refused (None): its window lies outside
-    the image, or there is nothing to be seen in it.
+    the image, or shows nothing.
 
     Args:
         template_size: Side of the template in pixels.
@@ -58,8 +58,7 @@ class LoadFrame(BaseTransform):
         """Add the frame.
 
         Raises:
-            ValueError: The tracker is to start from a box that lies outside the image, or is many
-                times larger.
+            ValueError: The initial box lies outside the image, or is many times larger.
         """
         sequence, index = results['sequence'], results['frame_index']
         results['frame'] = sequence.read(index)

@@ -1,4 +1,4 @@
-"""From results to what the model takes."""
+"""Pack results into the model's input."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class PackPair(BaseTransform):
     ``aux_kind``.
 
     Args:
-        template_box: Whether ``inputs`` gets the target's box in the template as well, for
-            backbones that tell its tokens apart (SUTrack): (4,) x, y, w, h as fractions of the
-            distance from the first to the last pixel.
+        template_box: Whether ``inputs`` also gets the target's box in the template, for backbones
+            that distinguish its tokens (SUTrack): (4,) x, y, w, h as fractions of the distance from
+            the first to the last pixel.
         exact_boxes: Measure ``gt_box`` as :func:`~srtrack.datasets.crops.box_from_crop` reads it,
             from edge to edge of the search region. Default: the public trackers' way, half a pixel of
             the crop to the left and above (:func:`~srtrack.datasets.crops.box_to_crop`), which their
@@ -66,14 +66,14 @@ class PackFrame(BaseTransform):
 
     Returns ``dict(inputs=dict(frame), data_samples)``: the frame as an uint8 tensor (H, W, C),
     modalities stacked along the channels, and a :class:`~srtrack.structures.TrackDataSample` with
-    ``gt_box``, ``gt_present`` as flagged (and ``gt_box_aux`` where the auxiliary modality has boxes
-    of its own), and as meta information ``sequence``, ``dataset``, ``aux_kind``, ``image_size`` (width,
-    height), ``frame_index``, ``num_frames`` and ``init``, whether the tracker is to be initialised
-    with ``gt_box`` here.
+    ``gt_box``, ``gt_present`` as flagged (and ``gt_box_aux`` if the auxiliary modality has its own
+    boxes), and as meta information ``sequence``, ``dataset``, ``aux_kind``, ``image_size`` (width,
+    height), ``frame_index``, ``num_frames`` and ``init``, whether the tracker is initialised with
+    ``gt_box`` here.
     """
 
     def transform(self, results: dict) -> dict:
-        """Pack ``frame`` and the annotation of it."""
+        """Pack ``frame`` and its annotation."""
         sequence, index = results['sequence'], results['frame_index']
         visible = sequence.present if sequence.flags is None else sequence.flags
         frame = torch.from_numpy(_stack_channels(results['frame']))

@@ -1,4 +1,4 @@
-"""One step after the other."""
+"""A chain of transforms."""
 
 from __future__ import annotations
 

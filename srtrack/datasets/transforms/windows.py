@@ -1,4 +1,4 @@
-"""Where to cut a training pair."""
+"""Choose where to cut a training pair."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ class SampleWindows(BaseTransform):
         center_jitter: See above.
         scale_jitter: See above.
         exact_windows: Put boxes into crops exactly, see
-            :func:`~srtrack.datasets.crops.target_window`; the pixels are the same. Default: the
-            public trackers' way, up to half a pixel of the image off. ``model.test_cfg`` has the
-            same switch.
+            :func:`~srtrack.datasets.crops.target_window`; the pixels are the same. Default: like the
+            public trackers, up to half an image pixel off. ``model.test_cfg`` has the same switch.
         template_jitter: Standard deviation of the template box's errors: of each coordinate of its
             centre over its width or height, and of the logarithm of each side. Its box stays what
             it is.
