@@ -1,10 +1,10 @@
-"""Tables of boxes, scores and flags, in all the ways in which benchmarks and trackers write them.
+"""Read tables of boxes, scores and flags in the formats of benchmarks and trackers.
 
-Numbers stand between commas, semicolons, tabs or blanks, or several of these, in any notation that
-``float`` takes (``nan`` and ``inf`` too), but in ASCII and without underscores: ``1_0`` is no number.
-Line ends may be those of any system, and the text may begin with a byte order mark. Empty lines do
-not count, wherever they are, as in the benchmarks' own toolkits: one that stood for a frame makes the
-table shorter than its sequence, and that is reported.
+Commas, semicolons, tabs or blanks, or several of these, separate numbers. Numbers have any notation
+that ``float`` takes (also ``nan`` and ``inf``), but in ASCII and without underscores: ``1_0`` is no
+number. Any line ends and a byte order mark are accepted. Empty lines are ignored, as in the
+benchmarks' own toolkits: if one stood for a frame, the table is shorter than its sequence, which is
+reported.
 
 Functions ``parse_...`` take text, ``read_...`` the path of a local file.
 """
@@ -70,8 +70,8 @@ def parse_boxes(
         box_format: ``'xywh'``, ``'xyxy'`` (two corners, w = x2 - x1) or ``'polygon'`` (four
             corners, of which the enclosing box is taken).
         source: What to call the text in errors.
-        codes: Whether a row may be a single number, with which the VOT toolkit says that there is
-            no box; it becomes NaN.
+        codes: Whether a row may be a single number, by which the VOT toolkit marks a frame without
+            a box; it becomes NaN.
 
     Raises:
         TableError: A row is not a box, or there is none.
@@ -118,7 +118,7 @@ def parse_flags(text: str, source: str = 'flags') -> np.ndarray:
 
 
 def number(text: str) -> float | None:
-    """The number that a text says, None if it says none."""
+    """Parse a number; None if the text is none."""
     if (
         '_' in text or not text.isascii()
     ):  # Python's float() takes 1_0 and the digits of all scripts
@@ -130,7 +130,7 @@ def number(text: str) -> float | None:
 
 
 def _numbers(texts: list[str]) -> list[float | None]:
-    """As :func:`number` for each, several times faster where all are sound."""
+    """:func:`number` of each text, several times faster if all are valid."""
     joined = ''.join(texts)
     if '_' not in joined and joined.isascii():
         with contextlib.suppress(ValueError):
@@ -139,12 +139,12 @@ def _numbers(texts: list[str]) -> list[float | None]:
 
 
 def split_lines(text: str) -> list[list[str]]:
-    """What stands between the separators of each line."""
+    """Split each line at the separators."""
     return [line.split() for line in text.translate(_SEPARATORS).splitlines()]
 
 
 def decode(content: bytes) -> str:
-    """The text of a file. A byte that is none becomes a character that no number has."""
+    """Decode the text of a file; invalid bytes become a character that no number has."""
     for mark, encoding in (
         (codecs.BOM_UTF16_LE, 'utf-16'),
         (codecs.BOM_UTF16_BE, 'utf-16'),

@@ -1,9 +1,9 @@
 """Files that appear whole or not at all.
 
 A file is written under a temporary name in its own folder, forced to the disk and renamed; then the
-folder is forced to the disk as well. After a kill, a full disk or a power cut there is the old file
-or the new one, never half of one. Temporary files that a killed process left are removed by the next
-process that writes into the same folder.
+folder is forced to the disk as well. A kill, a full disk or a power cut leaves the old file or the new
+one, never half of one. The next process that writes into the folder removes the temporary files of a
+killed one.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a binary file that replaces ``path`` when the block ends without an error.
 
-    Behind a symbolic link, the file that it names is replaced. Devices and pipes, such as
-    ``/dev/stdout``, are appended to as they are.
+    The target of a symbolic link is replaced, not the link. Devices and pipes, such as
+    ``/dev/stdout``, are appended to directly.
 
     Raises:
-        OSError: It cannot be written; the message names it. What was there before stays.
+        OSError: The file cannot be written; the old one stays.
     """
     path = Path(path)
     with _named(path):
@@ -75,10 +75,10 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` when the block ends without an error.
 
-    Where another process has made ``path`` in the meantime, its folder stays and this one goes.
+    If another process has made ``path`` in the meantime, its folder stays and this one is deleted.
 
     Raises:
-        OSError: It cannot be written; the message names it.
+        OSError: The folder cannot be written.
     """
     path = Path(path).resolve()
     with _named(path):
@@ -105,7 +105,7 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
 def put_in_place(temporary: str | os.PathLike, path: str | os.PathLike) -> None:
     """Force ``temporary`` to the disk and give it the name ``path``, in the same folder.
 
-    For what a library writes by itself, under a name that it is given.
+    For files that a library writes itself.
     """
     _sync(temporary)
     os.replace(temporary, path)
@@ -115,8 +115,7 @@ def put_in_place(temporary: str | os.PathLike, path: str | os.PathLike) -> None:
 def remove_leftovers(folder: str | os.PathLike) -> None:
     """Delete what killed processes were writing in ``folder``.
 
-    A process locks its temporary file until that has its name, so one that can be locked is
-    nobody's.
+    A process locks its temporary file until it is renamed, so a file that can be locked is abandoned.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -145,7 +144,7 @@ def _create(folder: Path) -> tuple[Path, int]:
     """A new, empty, locked file."""
     while True:
         temporary = _temporary(folder)
-        # Not by tempfile, whose files are their owner's alone: results are for all the umask allows.
+        # Not with tempfile, whose files only the owner can read: results follow the umask.
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         with contextlib.suppress(BlockingIOError):
             _lock(handle)

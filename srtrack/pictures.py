@@ -1,7 +1,7 @@
-"""Files of images: which files are some, and their pixels as they are stored.
+"""Recognise image files, and decode their pixels as stored.
 
-Boxes of a data set are given in the pixels of its files. A tag that asks a viewer to turn the
-image (EXIF orientation) is therefore never obeyed, in any format.
+Boxes of a data set are in the pixels of its files. The EXIF orientation, which asks viewers to rotate
+the image, is therefore ignored in every format.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-#: What systems leave between the files of users: AppleDouble files, thumbnails, rubbish bins.
+#: Files of operating systems: AppleDouble files, thumbnails, rubbish bins.
 _OF_THE_SYSTEM = ('.', '@eaDir', '__MACOSX', '$RECYCLE.BIN')
 #: More than any camera of a benchmark has; a few compressed bytes can claim far more.
 MAX_PIXELS = 2**26
@@ -30,20 +30,20 @@ _TIFF = {
 
 
 def is_of_the_system(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or one that a system leaves anywhere."""
+    """Whether a file or folder of this name is hidden or belongs to an operating system."""
     return name.startswith(_OF_THE_SYSTEM)
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file of this name is an image of the user's: ``._0000.jpg`` is none."""
+    """Whether a file of this name is a user's image; ``._0000.jpg`` is not."""
     return name.lower().endswith(PICTURE_SUFFIXES) and not is_of_the_system(name)
 
 
 def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """What OpenCV makes of the bytes of a file, see ``cv2.imdecode``, in the rows that are stored.
+    """Decode the bytes of a file with ``cv2.imdecode``, without rotation.
 
     Raises:
-        ValueError: They are not an image, are cut off, or claim more than :func:`max_pixels`.
+        ValueError: The bytes are no image, are cut off, or claim more than :func:`max_pixels`.
     """
     if not len(data):
         raise ValueError('the file is empty')
@@ -65,7 +65,7 @@ def decode_bytes(data, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
 
 
 def max_pixels() -> int:
-    """Pixels up to which an image is decoded: ``$SRTRACK_MAX_PIXELS``, by default 2^26 (8192 x 8192).
+    """Largest image to decode, in pixels: ``$SRTRACK_MAX_PIXELS``, by default 2^26 (8192 x 8192).
 
     Raises:
         ValueError: The variable is not a positive whole number.
@@ -79,9 +79,9 @@ def max_pixels() -> int:
 
 
 def _claimed_pixels(data) -> int:
-    """Width times height by the header, before any pixel is decoded.
+    """Width times height according to the header, before any pixel is decoded.
 
-    0 where Pillow does not know the format; OpenCV then has the last word, with a limit of its own.
+    0 if Pillow does not know the format; OpenCV's own limit then applies.
     """
     from PIL import Image
 
@@ -97,7 +97,7 @@ def _claimed_pixels(data) -> int:
 
 
 def orientation(data: bytes) -> int:
-    """How viewers turn an image, 1 (not at all) to 8, by its EXIF tag."""
+    """EXIF orientation, 1 (not rotated) to 8."""
     from PIL import Image  # only here: most programs never ask
 
     try:
@@ -105,13 +105,13 @@ def orientation(data: bytes) -> int:
             warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(data)) as picture:
                 value = picture.getexif().get(_ORIENTATION, 1)
-    except Exception:  # whoever decodes the image tells what is wrong with it
+    except Exception:  # decoding the image reports what is wrong with it
         return 1
     return value if value in range(1, 9) else 1
 
 
 def _without_orientation(data: bytes) -> bytes:
-    """A TIFF file without its orientation, which OpenCV obeys whatever it is told."""
+    """A TIFF file without its orientation, which OpenCV obeys whatever the flags."""
     order, big = _TIFF.get(bytes(data[:4]), (None, None))
     if order is None:
         return data

@@ -4,8 +4,8 @@
 The configs of configs/ablations inherit from configs/srtrack/srtrack_TRACKER_DATASET.py, with both
 names taken from the environment (SRTRACK_TRACKER, SRTRACK_DATASET); --tracker and --datasets set
 them. --tiny tries the same with the tiny tracker on the embedded benchmark, without any download.
-What is finished is kept: a list that was interrupted, or grew, goes on where it was. A run that
-fails leaves its row to the next call, and the others go on.
+Finished runs are kept: an interrupted or extended list resumes. A failed run is repeated by the next
+call; the other runs continue.
 
     python tools/ablate.py configs/ablations/table4_*.py --datasets fe108 depthtrack lasher \\
         --load-from ostrack:OSTrack_ep0300.pth.tar
@@ -99,7 +99,7 @@ def pretrained_start(args: argparse.Namespace) -> str | None:
 
 
 def finished_scores(config: Config, folder: Path, checkpoint: str | None) -> dict | None:
-    """What an earlier call has measured with these settings; None if it did not come so far.
+    """Scores of an earlier call with these settings; None if it did not finish.
 
     Raises:
         ValueError: The run in this folder was begun with other settings.

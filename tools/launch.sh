@@ -28,7 +28,7 @@ launch_torchrun() {
         '' | 0 | *[!0-9]*) echo "error: NUM_PROCESSES has to be a positive number, got '$num_processes'" >&2; exit 2 ;;
     esac
     local rendezvous=(--standalone)
-    # A fixed port only where nodes must find each other: two runs on one machine then never collide.
+    # A fixed port only if nodes must find each other, so that two runs on one machine never collide.
     if [ "${NNODES:-1}" -gt 1 ] || [ -n "${PORT:-}" ]; then
         rendezvous=(
             --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}"

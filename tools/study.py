@@ -2,11 +2,10 @@
 """Does sensitivity-aware tuning do what the paper says? Tables IV and XI on the embedded benchmark.
 
 For every seed a tiny RGB tracker is pre-trained on the source domain; for every seed and modality it
-is fine-tuned in each of the ways below, with the same batches. The seed decides weights, training
-data and their order; the test sequences are the same for all. DIR/study.json holds every score,
-DIR/study.md the tables of mean and spread, DIR/study.svg the gains over full fine-tuning. A run
-that was killed goes on where it was, and more seeds, modalities or ways can be added to a finished
-one.
+is fine-tuned in each of the ways below, with the same batches. The seed sets weights, training data
+and their order; the test sequences are the same for all. DIR/study.json holds every score,
+DIR/study.md the tables of mean and spread, DIR/study.svg the gains over full fine-tuning. A killed
+study resumes, and seeds, modalities or ways can be added to a finished one.
 """
 
 from __future__ import annotations
@@ -170,7 +169,7 @@ def write_outputs(work_dir: Path, runs: list[dict]) -> None:
 
 
 def finished_runs(work_dir: Path) -> list[dict]:
-    """All runs of earlier calls, too."""
+    """All runs of earlier calls."""
     path = work_dir / 'study.json'
     return json.loads(path.read_text()) if path.is_file() else []
 

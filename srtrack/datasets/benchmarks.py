@@ -1,13 +1,13 @@
-"""The benchmarks of the field as their users have them on disk: one class each.
+"""Public benchmarks as they lie on disk, one class each.
 
-``dict(type='LasHeR', data_root='data/LasHeR', split='train')`` is all that a config has to say.
-What others have re-packed is an argument (see :class:`~srtrack.datasets.layout.Layout`)::
+A config needs only ``dict(type='LasHeR', data_root='data/LasHeR', split='train')``. For re-packed
+copies, pass the names that differ (see :class:`~srtrack.datasets.layout.Layout`)::
 
     dict(type='VisEvent', data_root='data/VisEvent', split='train', rgb='img', aux='evimg')
 
-Real copies have sequences whose streams and annotations differ in length by a frame or two. All
-classes use the frames that both have and warn once for each such sequence
-(``length_policy='shortest'``); ``length_policy='strict'`` refuses them instead.
+In real copies, streams and annotations of some sequences differ in length by a frame or two. All
+classes use the frames that both have and warn once per sequence (``length_policy='shortest'``);
+``length_policy='strict'`` refuses such sequences.
 """
 
 from __future__ import annotations
@@ -150,8 +150,8 @@ class DepthTrack(SequenceDataset):
     """DepthTrack, 150 + 50 RGB-D sequences (Yan et al., ICCV 2021).
 
     Depth is 16-bit PNG in millimetres, drawn by
-    :class:`~srtrack.datasets.transforms.DecodeDepth` as this benchmark's trackers are fed it; other
-    images are ``aux_loader=dict(type='DecodeDepth', ...)``. A row of NaN means absent.
+    :class:`~srtrack.datasets.transforms.DecodeDepth` like for this benchmark's trackers; for other
+    images use ``aux_loader=dict(type='DecodeDepth', ...)``. A row of NaN means absent.
     """
 
     name = 'DepthTrack'
@@ -195,11 +195,11 @@ class CDTB(SequenceDataset):
 
 @DATASETS.register_module()
 class VOTRGBD2022(SequenceDataset):
-    """VOT-RGBD2022, 127 RGB-D test sequences (Kristan et al., ECCVW 2022), as the toolkit has them.
+    """VOT-RGBD2022, 127 RGB-D test sequences (Kristan et al., ECCVW 2022), in a toolkit workspace.
 
-    ``data_root`` is the toolkit's workspace, or its folder ``sequences``. The official measures
-    (protocol ``vot-rgbd2022``) start a tracker at several anchors of each sequence, which is the
-    toolkit's business; this class gives the frames.
+    ``data_root`` is the toolkit's workspace, or its folder ``sequences``. For the official measures
+    (protocol ``vot-rgbd2022``) the toolkit starts a tracker at several anchors of each sequence; this
+    class only reads the frames.
     """
 
     name = 'VOT-RGBD2022'
@@ -248,7 +248,7 @@ class COESOT(SequenceDataset):
     """COESOT, 827 + 528 RGB-E sequences (Tang et al., arXiv 2211.11010).
 
     In absent.txt 1 means present. Frames are PNG in most sequences and BMP in some. Some sequences
-    begin absent, with the box 0, 0, 0, 0.
+    begin with the target absent and the box 0, 0, 0, 0.
     """
 
     name = 'COESOT'
@@ -275,8 +275,8 @@ class COESOT(SequenceDataset):
 class FE108(SequenceDataset):
     """FE108, 76 + 32 RGB-E sequences (Zhang et al., ICCV 2021).
 
-    Frames are grey; event images are drawn from ``events.aedat4`` by the users, most often to
-    ``evimg``. Of the authors' stacks, three images a frame, the last is ``aux='inter3_stack',
+    Frames are grey; users draw event images from ``events.aedat4``, most often to ``evimg``. The
+    authors' stacks have three images per frame; use the last with ``aux='inter3_stack',
     frames=dict(aux='*_3.jpg')``. Boxes can leave the image.
     """
 
@@ -401,7 +401,7 @@ class MultiModalFolder(SequenceDataset):
     ``<sequence>/rgb/*`` and ``<sequence>/aux/*`` are images of the same size, paired in the order
     of the numbers in their names, ``<sequence>/groundtruth.txt`` has ``x,y,w,h`` in pixels, a row a
     frame, ``nan,nan,nan,nan`` where the target is absent. A split is a folder of sequences, or a
-    list file: ``split='train'`` is ``train/`` or ``train.txt``. What differs in length is an error.
+    list file: ``split='train'`` is ``train/`` or ``train.txt``. Unequal lengths are an error.
     """
 
     default_layout = dict(rgb='rgb', aux='aux')

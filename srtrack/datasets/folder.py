@@ -27,9 +27,8 @@ from .transforms.decode import load_crop
 class FolderSequence(Sequence):
     """A sequence whose streams are folders of images; the auxiliary one may be a recording.
 
-    Nothing is listed or read before it is asked for. Streams are listed and sorted by the numbers
-    in the names, which are never rebuilt from numbers. Boxes hold what the file says; where the
-    target is absent that may be a box without area.
+    Everything is listed and read on first use. Frames are sorted by the numbers in their names. Boxes
+    are as in the file; if the target is absent, a box may have no area.
 
     Args:
         folder: The folder of the sequence.
@@ -78,7 +77,7 @@ class FolderSequence(Sequence):
 
     @property
     def note(self) -> str | None:
-        """What there is to say of streams and annotations of unequal length."""
+        """Note on streams and annotations of unequal length, or None."""
         return self._index.note
 
     def read(self, index: int) -> dict[str, np.ndarray]:

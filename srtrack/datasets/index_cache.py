@@ -1,7 +1,7 @@
-"""What is known of sequences without opening a frame, kept from one start to the next.
+"""A cache of frame lists and annotations between runs.
 
 Listing hundreds of thousands of frames and parsing thousands of annotations takes a minute on a
-shared disk; asking for the times of the folders and files takes a second.
+shared disk; checking the times of the folders and files takes a second.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _FORMAT = 2
 
 
 class SequenceIndex(NamedTuple):
-    """What is known of a sequence without opening a frame.
+    """The frame list and annotations of a sequence.
 
     Attributes:
         streams: Modality -> (T,) names of files as bytes.
         boxes: (T, 4) float64, x, y, w, h in pixels.
-        flags: (T,) bool, whether the target is visible, as flagged; None where nobody has.
+        flags: (T,) bool, whether the target is flagged as visible; None without flags.
         aux_boxes: (T, 4) float64, or None.
-        note: What is odd about the sequence, or None.
+        note: Note on unequal lengths, or None.
         start: Frames on disk before the first one that counts.
     """
 
@@ -56,15 +56,15 @@ class SequenceIndex(NamedTuple):
 class IndexCache:
     """The indices of one data set's sequences, read from a file once and written when all are known.
 
-    An index is taken from the file if the folders and files that it was made from are as they were:
-    same times of change, size and inode. Adding, removing or renaming a frame changes the folder's.
-    The file holds plain arrays (no pickles), is replaced at once, so that several processes may
-    write it, and is never trusted: one that cannot be read is as good as none.
+    An index is taken from the file if its source folders and files have the same times, sizes and
+    inodes. Adding, removing or renaming a frame changes the folder's time. The file holds plain arrays
+    (no pickles) and is replaced atomically, so several processes may write it. An unreadable file is
+    ignored.
 
     Args:
         path: The file.
-        num_sequences: After this many it is written, if anything has changed.
-        min_seconds: ... and if making the new indices has taken that long.
+        num_sequences: The file is written after this many, if anything has changed.
+        min_seconds: The file is written only if making the new indices took this long.
     """
 
     def __init__(self, path: str, num_sequences: int, min_seconds: float = 0.0) -> None:
@@ -78,9 +78,9 @@ class IndexCache:
 
     @classmethod
     def of(cls, data_root: str, layout, num_sequences: int) -> IndexCache | None:
-        """The cache of a data set, None where there is none.
+        """The cache of a data set, or None.
 
-        Data that is not on a local disk has none, nor have streams that are drawn from recordings.
+        Remote data and streams drawn from recordings have no cache.
 
         Args:
             data_root: Its folder.
@@ -110,16 +110,16 @@ class IndexCache:
     def get(
         self, key: str, sources: Iterable[str], build: Callable[[], SequenceIndex]
     ) -> SequenceIndex:
-        """The index of a sequence: the stored one if that still holds, else what ``build`` returns.
+        """The stored index of a sequence if it is still valid, else the result of ``build``.
 
         Args:
-            key: Stands for the sequence.
-            sources: Folders and files that it is made from; they need not exist.
-            build: Makes it anew.
+            key: Identifies the sequence.
+            sources: Folders and files of the index; they need not exist.
+            build: Makes a new index.
         """
         if self._stored is None:
             self._stored = self._read()
-        # Before they are read: what changes meanwhile is then noticed the next time.
+        # Taken before reading, so that changes in the meantime are noticed next time.
         stamps = [stamp(path) for path in sources]
         settled = all(_is_settled(stamp) for stamp in stamps)
         stored = self._stored.get(key)

@@ -1,4 +1,4 @@
-"""Training pairs: which two frames a number stands for."""
+"""Training pairs: the two frames of each number."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MAX_DRAWS = 1000
 class PairDataset(torch.utils.data.Dataset):
     """Endless template/search pairs from several data sets of sequences.
 
-    Item ``n >= 0`` is a pure function of ``(seed, n)``: no other state takes part, so any number of
-    workers, ranks, or runs that were stopped and resumed see the same pairs. ``len`` is the length
-    of an epoch; epoch ``e`` has the items from ``e * len`` on, and all of them differ from those of
-    any other epoch (see :class:`~srtrack.datasets.samplers.PairSampler`).
+    Item ``n >= 0`` is a pure function of ``(seed, n)``, so any number of workers or processes, and
+    resumed runs, see the same pairs. ``len`` is the length of an epoch; epoch ``e`` has the items from
+    ``e * len`` on, which differ between epochs (see
+    :class:`~srtrack.datasets.samplers.PairSampler`).
 
     A source is drawn by ratio, one of its sequences uniformly, a template frame uniformly among the
-    frames whose target is visible and large enough, and a search frame uniformly among those of
-    them that are at most ``max_gap`` away. What cannot give a pair (too few such frames, a frame
-    that cannot be read, a crop that the pipeline refuses) is drawn again from the same source, so
-    that the shares of the sources are those of the ratios whatever a source is made of.
+    frames whose target is visible and large enough, and a search frame uniformly among such frames
+    at most ``max_gap`` away. If a draw gives no pair (too few such frames, an unreadable frame, a
+    crop that the pipeline refuses), it is repeated from the same source, so the shares of the sources
+    always equal the ratios.
 
     Args:
         sources: Data sets of sequences, or their configs.

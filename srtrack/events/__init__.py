@@ -1,4 +1,4 @@
-"""Event cameras: recordings, slices of them, and the images that a tracker can look at.
+"""Event cameras: read recordings, slice them, and draw images for a tracker.
 
 1. :func:`read_events` reads a recording (AEDAT4, DAVIS text, HDF5, npz) as :class:`Events`,
    :func:`read_recording` also the times of its frames.

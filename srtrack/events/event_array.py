@@ -8,7 +8,7 @@ import numpy as np
 
 #: Unit of time -> microseconds.
 TIME_UNITS = {'s': 1e6, 'ms': 1e3, 'us': 1, 'ns': 1e-3}
-#: The same as fractions, for integers: float64 has not digits enough for nanoseconds since 1970.
+#: The same as fractions, for integers: float64 has too few digits for nanoseconds since 1970.
 _FRACTIONS = {'s': (10**6, 1), 'ms': (1000, 1), 'us': (1, 1), 'ns': (1, 1000)}
 #: Coordinates are kept in 16 bits.
 MAX_SIDE = 2**16

@@ -1,7 +1,7 @@
 """Decoded recordings on disk, mapped into memory.
 
-AEDAT4, text and compressed files have to be decoded from the first event to the last before one
-slice can be cut. Training looks at a random recording each time, and cannot wait for that.
+AEDAT4, text and compressed files have to be decoded whole before one slice can be cut. Training reads
+a random recording each time, and cannot wait for that.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _COLUMNS = ('x', 'y', 't', 'p')
 
 
 def map_recording(folder: str | os.PathLike, read: Callable[[], Recording]) -> Recording:
-    """The recording that lies decoded in a folder, or is decoded into it now.
+    """Map the decoded recording in a folder; decode it there first if necessary.
 
-    13 bytes an event: one ``.npy`` file a column. Its arrays are mapped read-only, so that a slice
-    costs what its own pages cost, and all processes of a machine share them. The folder appears
-    when it is complete; processes that decode at the same time do no harm to each other.
+    13 bytes per event: one ``.npy`` file per column. The arrays are mapped read-only, so a slice only
+    loads its own pages, and all processes of a machine share them. The folder appears when it is
+    complete; several processes may decode at the same time.
 
     Args:
         folder: One folder for each recording; whatever changes ``read`` has to change its name.
         read: Decodes the recording.
 
     Raises:
-        ValueError: The folder is there but damaged.
+        ValueError: The folder exists but is damaged.
         Exception: What ``read`` raises.
     """
     folder = Path(folder)

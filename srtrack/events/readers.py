@@ -25,7 +25,7 @@ _TEXT_COLUMNS = ('t', 'x', 'y', 'p')
 
 
 class Recording(NamedTuple):
-    """What a file of an event camera holds.
+    """The content of an event camera's file.
 
     Attributes:
         events: Its events.
@@ -117,10 +117,10 @@ def read_aedat4(path: Path) -> dict:
                 packets.append(packet['events'])
             elif packet['stream_id'] == first.get('frame'):
                 frame = packet['frame']
-                # Where the end of the exposure is not known it is 0; t is there always.
+                # An unknown end of exposure is 0; t is always set.
                 frame_times.append(frame['exposure_end_t'] or frame['t'])
     except BaseException as error:
-        # A decoder in Rust panics at some files, with an exception that is no Exception.
+        # The Rust decoder panics on some files, with an exception that is no Exception.
         if not isinstance(error, RuntimeError) and type(error).__name__ != 'PanicException':
             raise
         count = sum(map(len, packets))
@@ -148,7 +148,7 @@ def read_text(path: Path) -> dict:
 
 
 def read_npz(path: Path) -> dict:
-    """Columns of an npz file, and the size if it tells."""
+    """Columns of an npz file, and the size if stated."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             entries = dict(archive)
@@ -158,7 +158,7 @@ def read_npz(path: Path) -> dict:
 
 
 def read_hdf5(path: Path) -> dict:
-    """Columns of an HDF5 file, and the size if it tells."""
+    """Columns of an HDF5 file, and the size if stated."""
     h5py = _optional('h5py', path)
     with contextlib.suppress(ImportError):
         importlib.import_module('hdf5plugin')  # filters of DSEC and Prophesee, where installed
@@ -206,7 +206,7 @@ def _optional(package: str, path: Path):
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Lines of a text file that hold something, without comments."""
+    """Non-empty lines of a text file, without comments."""
     with open(path, encoding='utf-8', errors='replace') as file:
         for line in file:
             content = line.split('#')[0].strip()
@@ -248,7 +248,7 @@ def _find_columns(entries: Mapping, path: Path) -> dict:
 
 
 def _members(entries: Mapping, folder: str) -> dict:
-    """What lies directly in a folder, by name."""
+    """Direct members of a folder, by name."""
     return {
         name.rpartition('/')[2]: each
         for name, each in entries.items()
@@ -273,7 +273,7 @@ def _completed(columns: dict, entries: Mapping, folder: str, path: Path) -> dict
     stated = {**_members(entries, ''), **_members(entries, folder)}
 
     def numbers(name: str, count: int) -> list:
-        """The first ``count`` numbers of an entry, as Python has them."""
+        """The first ``count`` numbers of an entry, as Python numbers."""
         values = np.ravel(stated[name])
         if values.dtype.kind not in 'biuf' or len(values) < count or not np.isfinite(values).all():
             raise ValueError(f'{path}: {name} = {stated[name]!r} is no number')
@@ -300,5 +300,5 @@ def _shifted(t: np.ndarray, offset: float, path: Path) -> np.ndarray:
         raise ValueError(
             f'{path}: times from {reach[0]} to {reach[1]}, with t_offset = {offset}, are too large'
         )
-    # Modulo 2**64, in which unsigned times and a negative offset come out right as well.
+    # Modulo 2**64, which is also right for unsigned times and a negative offset.
     return t.astype(np.int64) + np.uint64(int(offset) % 2**64).astype(np.int64)

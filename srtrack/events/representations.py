@@ -20,7 +20,7 @@ from .event_array import Events
 
 #: Default number of events at which the images of counts are saturated.
 SATURATION = 5
-#: Colours of no event, OFF and ON as RGB: white, blue, red, those of the images of VisEvent.
+#: Colours of no event, OFF and ON as RGB: white, blue, red, as in VisEvent's images.
 POLARITY_COLORS = ((255, 255, 255), (30, 30, 200), (220, 30, 30))
 
 
@@ -48,8 +48,8 @@ def color_polarity_picture(
 
     The default of the SRTrack paper, and what the benchmarks ship (VisEvent, Wang et al., IEEE
     Trans. Cybernetics 2023; COESOT): ON red, OFF blue, white where nothing happened. Colours are
-    those of the script that drew VisEvent's (``read_aedat4.py``). It has two ways to draw: one lets
-    the latest event of a pixel win, as here; the faster one lets OFF win.
+    from VisEvent's script (``read_aedat4.py``). It can draw in two ways: the latest event of a pixel
+    wins, as here, or OFF wins, which is faster.
 
     Args:
         colors: RGB of no event, OFF and ON.
@@ -65,7 +65,7 @@ def event_frame(events: Events, height: int | None = None, width: int | None = N
 
     I(x) = sum over events of delta(x - x_k): Rebecq et al., Real-time visual-inertial odometry for
     event cameras using keyframe-based nonlinear optimization, BMVC 2017. There x_k is corrected for
-    the motion of the camera within the interval, which takes an IMU and depth; here it is the pixel
+    the motion of the camera within the interval, which needs an IMU and depth; here it is the pixel
     that fired.
 
     Returns:
@@ -217,7 +217,7 @@ def event_volume(
     interval: tuple[int, int] | None = None,
     bins: int = 3,
 ):
-    """Event volume: polarities, shared out between the two nearest of ``bins`` points in time.
+    """Event volume: polarities, split between the two nearest of ``bins`` points in time.
 
     V(x, b) = sum over events at x of p max(0, 1 - abs(b - t*)), with p = +1 for ON, -1 for OFF and
     t* = (bins - 1) (t - t_start) / (t_end - t_start): Zhu et al., Unsupervised event-based learning
@@ -304,10 +304,10 @@ def draw(
 
 
 def check_representation(name: str, settings=()) -> None:
-    """Whether :func:`draw` knows a representation and the names of settings of it.
+    """Check that :func:`draw` knows a representation and its settings.
 
     Raises:
-        ValueError: It does not; lists what there is.
+        ValueError: It does not; the message lists the choices.
     """
     if name not in PICTURES:
         raise ValueError(f'representation={name!r} is not one of {", ".join(map(repr, PICTURES))}')

@@ -1,7 +1,7 @@
 """Cuts a recording into slices: by the times of frames, at a fixed rate, by a number of events.
 
-Intervals are half-open: a slice holds the events with ``start <= t < end``, so that slices that
-adjoin share no event and lose none.
+Intervals are half-open: a slice holds the events with ``start <= t < end``, so adjacent slices share
+no event and lose none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Slice(NamedTuple):
 
 
 class Slices(Sequence):
-    """The slices of a recording, each cut when it is asked for; 32 bytes a slice.
+    """The slices of a recording, each cut on access; 32 bytes per slice.
 
     Attributes:
         events: The recording.
@@ -62,11 +62,10 @@ class Slices(Sequence):
 
 
 def slice_by_timestamps(events: Events, timestamps) -> Slices:
-    """What happened up to each frame: slice k is [timestamps[k - 1], timestamps[k]).
+    """Slices between frames: slice k is [timestamps[k - 1], timestamps[k]).
 
-    No slice holds an event that is not yet known when its frame is taken. The interval before the
-    first frame is as long as that before the second; that of an only frame begins with the
-    recording.
+    No slice holds an event from after its frame was taken. The interval before the first frame is as
+    long as the one before the second; the interval of a single frame begins with the recording.
 
     Args:
         events: The recording.
@@ -96,7 +95,7 @@ def slice_by_timestamps(events: Events, timestamps) -> Slices:
 
 
 def check_overlap(slices: Slices, recording: str = 'events', frames: str = 'frames') -> None:
-    """Whether there is an event in any of the slices at the times of frames.
+    """Check that at least one slice between frames holds an event.
 
     Args:
         slices: Those of :func:`slice_by_timestamps`.
@@ -118,13 +117,13 @@ def check_overlap(slices: Slices, recording: str = 'events', frames: str = 'fram
 def slice_by_rate(events: Events, fps: float, num_slices: int | None = None) -> Slices:
     """Slices of 1 / fps seconds from the first event on.
 
-    Edges are rounded to microseconds one by one, so that they do not drift. A slice may be empty;
+    Edges are rounded to microseconds one by one, so they do not drift. A slice may be empty;
     a recording without events has no slices.
 
     Args:
         events: The recording.
         fps: Slices per second.
-        num_slices: Default: as many as it takes until every event is in one.
+        num_slices: Default: enough to hold every event.
 
     Raises:
         ValueError: ``fps`` is not in (0, 1e6], or makes more than :data:`MAX_SLICES` slices.
@@ -134,7 +133,7 @@ def slice_by_rate(events: Events, fps: float, num_slices: int | None = None) -> 
     if not len(events):
         return _cut(events, np.zeros(1, np.int64))
     first, last = int(events.t[0]), int(events.t[-1])
-    # Rounding may put the last edge onto the last event, so there is one to spare.
+    # Rounding may put the last edge onto the last event, so one is added.
     count = int((last - first) * fps / 1e6) + 2 if num_slices is None else num_slices
     if count > MAX_SLICES:
         raise ValueError(
@@ -162,9 +161,9 @@ def slice_by_count(events: Events, count: int) -> Slices:
 
 
 def slice_evenly(events: Events, num_slices: int) -> Slices:
-    """A number of slices of equally many events, give or take one.
+    """Slices of equally many events, give or take one.
 
-    For frames whose times nobody knows. Intervals are those of :func:`slice_by_count`.
+    For frames with unknown times. Intervals are as in :func:`slice_by_count`.
 
     Raises:
         ValueError: There are fewer events than slices.

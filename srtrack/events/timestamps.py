@@ -1,4 +1,4 @@
-"""Text files of the times at which frames were taken."""
+"""Text files with the times of frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def parse_timestamps(text: str, source: str) -> tuple[np.ndarray, list[str]]:
-    """Times of frames, and what their images are called.
+    """Times of frames, and names of their images.
 
     The first column of a line is a time: in seconds if any of them has a decimal point or an
     exponent, else in microseconds. The second column, if any, is the name of an image, as in

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a benchmark on disk holds, what is missing and what is odd.
+"""Check a data set on disk for errors and oddities.
 
 Lists the frames and reads the annotations of all sequences and opens their first and last images
-(all of them with --full). Errors are what cannot be trained on or tested; notes are what is odd.
-The exit status is 1 if there is an error.
+(all of them with --full). A sequence with an error cannot be used for training or testing; notes are
+oddities. The exit status is 1 if there is an error.
     check_dataset.py data/LasHeR --type LasHeR --cfg-options split=train --sheet sheet.jpg
     check_dataset.py data/mine --type SequenceDataset --cfg-options rgb=color aux=thermal
 """
@@ -34,7 +34,7 @@ from srtrack.files import write_bytes, write_text
 from srtrack.pictures import is_of_the_system, orientation
 from srtrack.registry import DATASETS
 
-#: What can be found -> what it means. Errors first, then notes.
+#: Finding -> its meaning. Errors first, then notes.
 ERRORS = {
     'unusable': 'a stream or annotation is missing, broken or of another length',
     'unreadable': 'an image cannot be read',
@@ -114,7 +114,7 @@ def check_sequence(sequence, full: bool = False) -> dict:
 
 
 def silence() -> None:
-    """No warnings of the loaders in this process: the findings tell, and the bar stays whole."""
+    """Silence the loaders' warnings in this process: they repeat findings and break the bar."""
     if not MMLogger.check_instance_created('check_dataset'):
         MMLogger.get_instance('check_dataset', log_level='ERROR')
 
@@ -134,7 +134,7 @@ def check_pictures(sequence, frames) -> tuple[dict[int, tuple[int, int]], list[F
 
 
 def is_turned(sequence, index: int) -> bool:
-    """Whether a viewer turns an image of the frame; boxes may then have been drawn on another."""
+    """Whether viewers rotate an image of the frame; boxes may then be of the rotated image."""
     if not isinstance(sequence, FolderSequence):
         return False
     args = sequence.layout.backend_args
@@ -144,7 +144,7 @@ def is_turned(sequence, index: int) -> bool:
 
 
 def check_boxes(sequence, size: tuple[int, int] | None) -> list[Finding]:
-    """What is odd about the boxes; those outside the image only where its size is known."""
+    """Oddities of the boxes; boxes outside the image only if its size is known."""
     boxes = sequence.boxes
     nan = ~np.isfinite(boxes).all(axis=1)
     x, y, w, h = np.where(nan[:, None], 1, boxes).T
@@ -197,7 +197,7 @@ def stray_folders(dataset) -> list[str]:
 
 
 def print_report(dataset, reports: list[dict], stray: list[str], full: bool) -> None:
-    """What is there, then one row for each kind of finding."""
+    """Print a summary, then one row for each kind of finding."""
     frames = sum(report['frames'] for report in reports)
     modalities = ', '.join(dataset.metainfo.get('modalities', ('rgb',)))
     sizes = Counter(report['size'] for report in reports if report['size'])

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Draw the recording of an event camera as images, one for each frame.
 
-Reads AEDAT4, text (rows t x y p), HDF5 and npz. An image shows the events since the frame before.
-OUT_DIR appears when all images are there; OUT_DIR.settings.json tells what they were drawn with.
-Training and test can draw the same images as they need them: see EventStream in docs/events.md.
+Reads AEDAT4, text (rows t x y p), HDF5 and npz. An image shows the events since the previous frame.
+OUT_DIR appears when all images are written; OUT_DIR.settings.json records how they were drawn.
+Training and test can also draw the same images on the fly: see EventStream in docs/events.md.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from srtrack.events import (
 from srtrack.files import write_text
 from srtrack.version import __version__
 
-#: Of a recording without times of frames; that of the greyscale frames of a DAVIS.
+#: For recordings without frame times; the rate of a DAVIS's greyscale frames.
 DEFAULT_FPS = 25.0
 
 
@@ -176,7 +176,7 @@ def _take_over(partial: Path, record: Path) -> None:
 
 
 def _made_of(record: Path) -> str:
-    """What the settings file tells of the images, for a message."""
+    """Representation and recording from the settings file, for a message."""
     try:
         settings = json.loads(record.read_text())
         return f' ({settings["representation"]} of {settings["recording"]}, see {record})'

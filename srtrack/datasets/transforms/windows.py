@@ -15,10 +15,10 @@ from srtrack.registry import TRANSFORMS
 class SampleWindows(BaseTransform):
     """Chooses the windows of template and search region; geometry only, no pixels.
 
-    The template's window is concentric with its box, or with one that is jittered a little, as a box
-    that is given by hand is not exact. The search window is that of a jittered box,
-    as in OSTrack: sides times ``exp(scale_jitter * N(0, 1))`` each, then a shift of each coordinate
-    that is uniform in ``+- 0.5 * center_jitter * sqrt(w h)`` of the jittered box.
+    The template's window is concentric with its box, or with a slightly jittered one, since boxes
+    drawn by hand are not exact. The search window belongs to a jittered box, as in OSTrack: each side
+    is multiplied by ``exp(scale_jitter * N(0, 1))``, then each coordinate is shifted uniformly in
+    ``+- 0.5 * center_jitter * sqrt(w h)`` of the jittered box.
 
     Required keys: ``template_box``, ``search_box`` (x, y, w, h in pixels), ``rng``.
     Added keys: ``template_window``, ``search_window``.
