@@ -44,9 +44,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help='rows of the table, in order')
-    parser.add_argument('--tracker', help='such as ostrack-b256 (default: as the configs have it)')
+    parser.add_argument('--tracker', help="such as ostrack-b256 (default: the configs' own)")
     parser.add_argument(
-        '--datasets', nargs='+', metavar='NAME', help='such as lasher (default: as configs have it)'
+        '--datasets', nargs='+', metavar='NAME', help="such as lasher (default: the configs' own)"
     )
     parser.add_argument('--tiny', action='store_true', help='tiny tracker, embedded benchmark')
     parser.add_argument('--load-from', metavar='CHECKPOINT', help='the pre-trained tracker')

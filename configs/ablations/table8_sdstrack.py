@@ -20,7 +20,7 @@ optim_wrapper = dict(
     optimizer=dict(lr=lr), paramwise_cfg=dict(custom_keys={'backbone.norm': dict(lr_mult=0.1)})
 )
 param_scheduler = []
-# Candidate elimination sets in as in their training:
+# Candidate elimination starts as in their training:
 default_hooks = dict(
     elimination_warmup=dict(type='EliminationWarmupHook', start_epoch=4, warmup_epochs=16)
 )

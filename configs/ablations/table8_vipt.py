@@ -16,7 +16,7 @@ auto_scale_lr = dict(base_batch_size=64)
 train_cfg = dict(max_epochs=60)
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[48], gamma=0.1)]
-# Candidate elimination sets in as in their training:
+# Candidate elimination starts as in their training:
 default_hooks = dict(
     elimination_warmup=dict(type='EliminationWarmupHook', start_epoch=4, warmup_epochs=16)
 )

@@ -1,4 +1,4 @@
-# The tiny tracker on FE108, or on any folder that looks like it.
+# The tiny tracker on FE108, or on any folder with the same layout.
 _base_ = [
     '../_base_/models/srtrack_tiny.py',
     '../_base_/datasets/fe108.py',

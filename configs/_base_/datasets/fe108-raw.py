@@ -1,6 +1,6 @@
-# FE108 from its recordings: events.aedat4 is drawn as it is needed, there are no event images.
-# pair.txt tells which frame of its recording a sequence begins with. SRTRACK_EVENTS names the
-# representation. The cache takes 13 bytes an event; without it each pair decodes a whole recording.
+# FE108 from its recordings: events.aedat4 is drawn on the fly, without event images on disk.
+# pair.txt gives the first frame of each sequence in its recording. SRTRACK_EVENTS names the
+# representation. The cache takes 13 bytes per event; without it each pair decodes a whole recording.
 _base_ = './pairs.py'
 source = dict(
     type='FE108',

@@ -1,5 +1,5 @@
-# SUTrack-B384 twice, with four fusion blocks and a frozen box head. The paper counts four and does
-# not say where; here they are spread over the 24 blocks as they are over the 12 of a ViT-B.
+# SUTrack-B384 twice, with four fusion blocks and a frozen box head. The paper counts four but does not
+# say where; here they are spread over the 24 blocks in the same way as over the 12 blocks of a ViT-B.
 _base_ = './sutrack-b384_rgb.py'
 model = dict(
     type='SRTrack',

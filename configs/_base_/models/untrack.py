@@ -1,7 +1,6 @@
 # UnTrack (Wu et al., CVPR 2024): prompts before every block and low-rank maps beside the attention are
-# trained. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384. The benchmarks
-# tell what their auxiliary images show; modality ('depth', 'thermal', 'event') is for data that do
-# not.
+# trained. SRTRACK_TRACKER is the pre-trained tracker, ostrack-b256 or droptrack-b384. Benchmarks
+# name the kind of their auxiliary images; set modality ('depth', 'thermal', 'event') for other data.
 _base_ = './{{$SRTRACK_TRACKER:ostrack-b256}}.py'
 tracker = '{{$SRTRACK_TRACKER:ostrack-b256}}'
 assert tracker in ('ostrack-b256', 'droptrack-b384'), f'UnTrack is not set up on {tracker}'
