@@ -65,7 +65,7 @@ def read_recording(
     * ``.npz``, ``.h5``, ``.hdf5``: arrays of x, y, t, p at the root or in one group, or one
       structured array with these fields, under any of :data:`SPELLINGS`. The size is taken from
       ``width`` and ``height`` or ``sensor_resolution`` (height, width), as entries or attributes of
-      the root or the group; an entry ``t_offset`` is added to t, as DSEC has it. HDF5 needs the
+      the root or the group; an entry ``t_offset`` is added to t (DSEC). HDF5 needs the
       extra ``events``.
 
     Args:
