@@ -68,7 +68,9 @@ def test_parts_fit_together(name):
 
 
 @pytest.mark.parametrize(
-    'tracker', ['ostrack-b256', 'ostrack-b384', 'droptrack-b384', 'sutrack-b384']
+    'tracker',
+    ['ostrack-b256', 'ostrack-b384', 'droptrack-b384']
+    + [f'sutrack-{size}' for size in ('b224', 'b384', 'l224', 'l384')],
 )
 def test_every_tracker_has_every_benchmark(tracker):
     for dataset in DATASETS:

@@ -16,6 +16,7 @@ PAPER = (
 )
 SRTRACK = 'zhiwen-xdu/SRTrack experiments/srtrack/'
 OSTRACK = 'botaoye/OSTrack experiments/ostrack/'
+SUTRACK = 'chenxin-dlut/SUTrack experiments/sutrack/'
 VIPT, SDSTRACK = 'jiawen-zhu/ViPT experiments/vipt/', 'hoqolo/SDSTrack experiments/sdstrack/'
 UNTRACK = 'Zongwei97/UnTrack experiments/untrack/'
 OURS = 'ours: '
@@ -31,10 +32,13 @@ CROPS = {
         'jimmy-dq/DropTrack experiments/ostrack/vitb_384_mae_ce_32x4_ep300.yaml; '
         + SRTRACK + 'droptrack_rgb{t,d,e}.yaml',
     ),
-    'sutrack-b384': (
-        192, 384, 2, 4, 3.5, 0.5, 400, 2, 4, 'chenxin-dlut/SUTrack experiments/sutrack/sutrack_b384.yaml'
-    ),
+    'sutrack-b224': (112, 224, 2, 4, 3.5, 0.5, 400, 2, 4, SUTRACK + 'sutrack_b224.yaml'),
+    'sutrack-b384': (192, 384, 2, 4, 3.5, 0.5, 400, 2, 4, SUTRACK + 'sutrack_b384.yaml'),
+    'sutrack-l224': (112, 224, 2, 4, 3.5, 0.5, 400, 2, 4, SUTRACK + 'sutrack_l224.yaml'),
+    'sutrack-l384': (192, 384, 2, 4, 3.5, 0.5, 400, 2, 4, SUTRACK + 'sutrack_l384.yaml'),
 }  # fmt: skip
+#: Template update of one-stream SUTrack: TEST.UPDATE_INTERVALS and TEST.UPDATE_THRESHOLD, in every size.
+UPDATES = dict(interval=25, threshold=0.7)
 #: Pairs in a step on all GPUs and in an epoch, epochs, learning rate, weight decay, clipping, epoch
 #: after which the learning rate falls; then the source of each that is not the first one's.
 RECIPES = {
@@ -75,13 +79,14 @@ RECIPES = {
 #: (bbox > 10, > 5, > 0), whose data the paper takes; COESOT and FE108 as LasHeR.
 SMALLEST = dict(lasher=1, depthtrack=10, visevent=5, coesot=1, fe108=1)
 DATASETS = tuple(SMALLEST)
+TRACKERS = [name for name in CROPS if not name.startswith('srtrack_')]
 
 
 def rows():
     """Config, environment, crops, recipe, data set."""
     sdstrack = dict(lasher='sdstrack', depthtrack='sdstrack@depthtrack')
     for dataset in DATASETS:
-        for tracker in ('ostrack-b256', 'ostrack-b384', 'droptrack-b384', 'sutrack-b384'):
+        for tracker in TRACKERS:
             yield f'one_stream/{tracker}_{dataset}', {}, tracker, 'paper', dataset
             dual = f'srtrack_{tracker}' if f'srtrack_{tracker}' in CROPS else tracker
             yield f'srtrack/srtrack_{tracker}_{dataset}', {}, dual, 'paper', dataset
@@ -137,6 +142,8 @@ def test_numbers_are_those_of_their_source(name, environment, crops, recipe, dat
     *cut, template_factor, search_factor, _ = CROPS[crops]
     test = config.model.test_cfg
     assert (test.template_factor, test.search_factor) == (template_factor, search_factor)
+    updates = UPDATES if name.startswith('one_stream/sutrack') else None
+    assert test.get('template_update') == updates
     for hook in config.get('custom_hooks', []):
         assert crops_of(hook.source_dataloader.dataset) == tuple(cut)
     if config.get('train_cfg') is None:  # zero-shot

@@ -1,0 +1,9 @@
+# SUTrack-B224 on RGB and auxiliary image of FE108: sutrack-b384_fe108.py at another size.
+# The paper has no numbers for it.
+_base_ = [
+    '../_base_/models/sutrack-b224.py',
+    '../_base_/datasets/fe108.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw_full.py',
+]
+train_dataloader = dict(dataset={{_base_.train_pairs}})

@@ -1,0 +1,9 @@
+# SUTrack-L224 on RGB and auxiliary image of COESOT: sutrack-b384_coesot.py at another size.
+# The paper has no numbers for it.
+_base_ = [
+    '../_base_/models/sutrack-l224.py',
+    '../_base_/datasets/coesot.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/30e_adamw_full.py',
+]
+train_dataloader = dict(dataset={{_base_.train_pairs}})
