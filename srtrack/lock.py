@@ -14,20 +14,20 @@ from filelock import FileLock, Timeout
 
 from srtrack.files import write_text
 
-#: Seconds in which the processes of a run that was just killed end.
+#: Seconds to wait for the processes of a run that was just killed.
 _PATIENCE = 5
 
 
 @contextlib.contextmanager
 def locked(folder: str | os.PathLike) -> Iterator[None]:
-    """Keep a folder for this process; others are told who has it.
+    """Lock a folder for this process; the error in another process names the owner.
 
-    The operating system holds the lock and lets go of it when the process ends, however it ends: no
-    lock is stale. Where a file system has no locks, or the folder cannot be written, nothing is
+    The operating system holds the lock and releases it when the process ends for any reason, so no
+    lock is stale. If the file system has no locks, or the folder is not writable, nothing is
     locked.
 
     Raises:
-        RuntimeError: Another process has the folder; the message names it.
+        RuntimeError: Another process holds the folder; the message names it.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
         except OSError:
             who = 'another process'
         raise RuntimeError(
-            f'{folder} is in use by {who}: wait for its end, end it, or choose another folder'
+            f'{folder} is in use by {who}: wait until it ends, end it, or choose another folder'
         ) from None
     except (OSError, NotImplementedError):
         yield

@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         metavar='DIR',
-        help='where boxes, scores and metrics.json go; results of another run there are replaced',
+        help='folder for boxes, scores and metrics.json; replaces results of another run in it',
     )
     parser.add_argument(
         '--resume', action='store_true', help='keep the finished sequences of an earlier run in DIR'
@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--html',
         metavar='FILE',
-        help='write a report as one HTML file, as evaluate_results.py does; without --out, results go '
+        help='write a report as one HTML file, like evaluate_results.py; without --out, results go '
         'to work_dirs/CONFIG/test',
     )
     add_launcher_arguments(parser)
@@ -61,10 +61,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def open_results(args: argparse.Namespace, config: Config, dataset) -> list[str]:
-    """Tie the folder of results to this run; returns the sequences whose results it keeps.
+    """Tie the folder of results to this run; return the sequences whose results are kept.
 
     Raises:
-        ValueError: Results could not be written, or those to resume from were made otherwise.
+        ValueError: Results could not be written, or existing results have another origin.
     """
     folder = osp.join(args.out, dataset.name)
     names = [dataset[index].name for index in range(len(dataset))]
@@ -93,7 +93,7 @@ def open_results(args: argparse.Namespace, config: Config, dataset) -> list[str]
                 'another --out'
             )
     elif before is None or now.difference(before, finished):
-        # Of a run that is killed, results of both would lie side by side.
+        # If this run were killed, results of both would lie side by side.
         replaced = remove_results(folder, names)
         if replaced:
             Path(args.out, 'metrics.json').unlink(missing_ok=True)
@@ -111,7 +111,7 @@ def show_progress(config: Config) -> None:
 
 
 def add_finished(metric: SOTMetric, dataset, names: list[str]) -> None:
-    """Count the sequences that an earlier run has finished."""
+    """Count the sequences that an earlier run finished."""
     sequences = {sequence.name: sequence for sequence in (dataset[i] for i in range(len(dataset)))}
     for name in names:
         annotation = annotation_of(sequences[name], image_size=True)
@@ -119,7 +119,7 @@ def add_finished(metric: SOTMetric, dataset, names: list[str]) -> None:
 
 
 def write_html(args: argparse.Namespace, protocol: str, dataset) -> None:
-    """The report of the result files."""
+    """Write the report on the result files."""
     # Imported here: most tests need no figures.
     from srtrack.visualization import write_results_report
 
@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def evaluate(config: Config, args: argparse.Namespace) -> None:
-    """Run what is not finished, and write and print the scores of all."""
+    """Run the unfinished sequences; write and print the scores of all."""
     finished = []
     if args.out:
         config.test_evaluator.out_dir = args.out
@@ -179,7 +179,7 @@ def evaluate(config: Config, args: argparse.Namespace) -> None:
 
 
 def decided_by_one(decide: Callable[[], list[str]]) -> list[str]:
-    """What the main process decides; its error is raised in all of them."""
+    """The main process's decision; its error is raised in all processes."""
     shared = [None, None]
     if is_main_process():
         try:

@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from CHECKPOINT, or from the latest in the work dir if none is given',
+        help='continue from CHECKPOINT, or from the latest in the work dir if none is given',
     )
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU'
@@ -65,7 +65,7 @@ def set_start(config: Config, resume: str | None) -> None:
 
 
 def checkpoint_folder(config: Config) -> str:
-    """Where checkpoints are saved, as ``CheckpointHook(out_dir=...)`` has it."""
+    """Where ``CheckpointHook(out_dir=...)`` saves checkpoints."""
     out_dir = ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('out_dir')
     if not out_dir or out_dir == config.work_dir:
         return config.work_dir

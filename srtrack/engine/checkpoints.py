@@ -1,4 +1,4 @@
-"""Checkpoint files that are whole or not there, and the way back to the newest whole one."""
+"""Checkpoints written whole or not at all, and the search for the newest intact one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mmengine.logging import print_log
 from srtrack.files import write_bytes
 from srtrack.models.pretrained import CheckpointError, check_checkpoint
 
-#: How other files of ours in a work dir begin that end like checkpoints.
+#: Prefix of ``.pth`` files in a work dir that are not checkpoints.
 _NO_CHECKPOINT = 'invalid_loss_'
 
 
 @register_backend('atomic', force=True)
 class AtomicLocalBackend(LocalBackend):
-    """MMEngine's local file backend with writes that appear whole or not at all.
+    """MMEngine's local file backend, but files appear whole or not at all.
 
     ``CheckpointHook(backend_args=dict(backend='atomic'))`` then never leaves half a checkpoint
-    behind: a run that is killed while it saves, or that finds the disk full, keeps the last one.
-    What a killed run was writing is removed by the next one that saves.
+    behind: a run that is killed while saving, or that finds the disk full, keeps the last one.
+    The next run that saves removes the remains.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -43,18 +43,18 @@ class AtomicLocalBackend(LocalBackend):
 def latest_whole_checkpoint(folder: str | Path, work_dir: str | Path | None = None) -> str | None:
     """The checkpoint in a folder that a run continues from; None if there is no checkpoint.
 
-    It is the one that MMEngine's note ``last_checkpoint`` names, or one of a higher iteration that
-    was saved later, before a run could change the note. Where that cannot be read, it is the one of
-    the highest iteration. Only names count in the note: a folder may have been copied. Broken files
-    are reported, and so are files that hold weights alone.
+    This is the file that MMEngine's note ``last_checkpoint`` names, or one of a higher iteration
+    that was saved later, before the run could change the note. If it cannot be read, the highest
+    iteration counts. Only the name in the note is used, because the folder may have been copied.
+    Broken files, and files that hold only weights, are reported.
 
     Args:
-        folder: Of the checkpoints.
-        work_dir: Of the note, if it is another one.
+        folder: Folder of the checkpoints.
+        work_dir: Folder of the note. Default: ``folder``.
 
     Raises:
-        CheckpointError: There are checkpoints, but none can be read, or the only one that is noted
-            is gone: what would follow is a fresh start that overwrites the run.
+        CheckpointError: There are checkpoints but none can be read, or the noted one is missing and
+            there is no other: a fresh start would overwrite the run.
     """
     folder, work_dir = Path(folder), Path(work_dir or folder)
     files = [
@@ -71,7 +71,7 @@ def latest_whole_checkpoint(folder: str | Path, work_dir: str | Path | None = No
             raise CheckpointError(
                 f'{missing}: put it back, or delete last_checkpoint to start afresh'
             )
-        print_log(f'{missing}; taking the one of the highest iteration', 'current', logging.WARNING)
+        print_log(f'{missing}; taking the highest iteration', 'current', logging.WARNING)
     elif noted is not None:
         time, *counts = positions[folder / noted]
         order.sort(
@@ -97,14 +97,14 @@ def latest_whole_checkpoint(folder: str | Path, work_dir: str | Path | None = No
             print_log(f'{error}; looking for another one', 'current', logging.WARNING)
     if unreadable:
         raise CheckpointError(
-            f'no checkpoint in {folder} can be read, {unreadable[0]} neither: is the disk well? Move '
+            f'no checkpoint in {folder} can be read, such as {unreadable[0]}: check the disk, or move '
             f'{"it" if len(unreadable) == 1 else f"all {len(unreadable)}"} away to start afresh'
         )
     return None
 
 
 def common_checkpoint(find: Callable[[], str | None]) -> str | None:
-    """The checkpoint that ``find`` returns, if it does so in all processes of a run.
+    """The checkpoint that ``find`` returns, if all processes of a run find the same one.
 
     Raises:
         CheckpointError: One process finds another file than the first process, or none.
@@ -113,7 +113,7 @@ def common_checkpoint(find: Callable[[], str | None]) -> str | None:
         path, error = find(), None
         found = path and f'{Path(path).name} (iteration {_position(Path(path))[1]})'
     except CheckpointError as reason:
-        path, error, found = None, reason, 'only what it cannot read'
+        path, error, found = None, reason, 'only unreadable files'
     everyone = all_gather_object((socket.gethostname(), found))
     first_host, first = everyone[0]
     for rank, (host, other) in enumerate(everyone):
@@ -128,15 +128,15 @@ def common_checkpoint(find: Callable[[], str | None]) -> str | None:
 
 
 def check_resumable(content, source: str, num_groups: int | None = None) -> None:
-    """Make sure that a checkpoint holds what it takes to go on with a run.
+    """Make sure that a run can be resumed from a checkpoint.
 
     Args:
-        content: What the file holds.
-        source: The file, for the error.
-        num_groups: How many parameter groups the optimizer has that shall take its state.
+        content: Content of the file.
+        source: The file, for error messages.
+        num_groups: Number of parameter groups of the optimizer that loads the state.
 
     Raises:
-        CheckpointError: Something is missing or of no use; the message says what.
+        CheckpointError: Something is missing or invalid; the message says what.
     """
 
     def part(name: str) -> Mapping:
@@ -153,15 +153,15 @@ def check_resumable(content, source: str, num_groups: int | None = None) -> None
         raise CheckpointError(f'{source} cannot be resumed: its meta has no epoch and iter')
     hub = part('message_hub')
     if not all(isinstance(hub.get(key), Mapping) for key in ('log_scalars', 'runtime_info')):
-        raise CheckpointError(f'{source} cannot be resumed: its message_hub is not one of MMEngine')
-    if 'optim_wrapper' in content:  # of a FlexibleRunner, whose strategy knows what is in it
+        raise CheckpointError(f"{source} cannot be resumed: its message_hub is not MMEngine's")
+    if 'optim_wrapper' in content:  # FlexibleRunner: the strategy checks it
         return
     optimizer = part('optimizer')
     groups = optimizer.get('param_groups')
     if num_groups is not None and isinstance(groups, list) and len(groups) != num_groups:
         raise CheckpointError(
-            f'{source} cannot be resumed: its optimizer has {len(groups)} groups of parameters, that '
-            f'of this run {num_groups}'
+            f'{source} cannot be resumed: its optimizer has {len(groups)} parameter groups, this '
+            f'run has {num_groups}'
         )
     for name, score in (optimizer.get('prior_sensitivity') or {}).items():
         if not (isinstance(score, (int, float)) and 0 <= score <= 1):
@@ -171,20 +171,20 @@ def check_resumable(content, source: str, num_groups: int | None = None) -> None
 
 
 def _position(path: Path) -> tuple[str, int, int]:
-    """When a checkpoint was saved, its iteration and its epoch.
+    """Time at which a checkpoint was saved, its iteration and its epoch.
 
-    One that does not say counts as the highest: it is looked at first, and reported.
+    A checkpoint without them counts as the highest: it is tried first, and reported.
     """
     try:
-        mmap = zipfile.is_zipfile(path)  # then nothing but the index is read
+        mmap = zipfile.is_zipfile(path)  # then only the index is read
         meta = torch.load(path, map_location='meta', weights_only=True, mmap=mmap)['meta']
         return str(meta.get('time', '')), int(meta['iter']), int(meta['epoch'])
-    except Exception:  # whatever a damaged file makes of PyTorch; who reads it reports it
+    except Exception:  # a damaged file can raise anything; its reader reports it
         return '', sys.maxsize, sys.maxsize
 
 
 def _noted(work_dir: Path) -> str | None:
-    """Name of the file that MMEngine's note ``last_checkpoint`` names."""
+    """Name of the file in MMEngine's note ``last_checkpoint``."""
     try:
         return Path((work_dir / 'last_checkpoint').read_text(errors='replace').strip()).name or None
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Prior sensitivity of MMEngine models: from configs to ranks by parameter name, and its file."""
+"""Prior sensitivity of MMEngine models: from configs to ranks by parameter name, and their file."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ for _name in ('FiniteDifference', 'RayleighProbe', 'Lanczos', 'FisherGram'):
     ESTIMATORS.register_module(name=_name, module=getattr(prior, _name))
 
 
-#: Version of :meth:`PriorPass.fingerprints`; caches of another one are measured again.
+#: Version of :meth:`PriorPass.fingerprints`; caches of other versions are measured again.
 _FORMAT = 2
-#: What the keys of the fingerprints stand for.
+#: Meaning of the keys of the fingerprints.
 _MEANING = dict(
     weights='weights or buffers',
     model='settings of the model (losses, preprocessing, activations, norms, ...)',
@@ -47,7 +47,7 @@ _MEANING = dict(
 
 
 class PriorCacheError(RuntimeError):
-    """A file of prior sensitivities cannot be read, or was made from something else."""
+    """A file of prior sensitivities cannot be read, or was measured on something else."""
 
 
 class OutdatedPriorError(PriorCacheError):
@@ -55,12 +55,12 @@ class OutdatedPriorError(PriorCacheError):
 
 
 class PriorPass:
-    """The prior pass of one model: what is measured, on what, and to whom it is inherited.
+    """The prior pass of one model: which operations are measured, and which parameters inherit them.
 
     It runs on ``model.source_model()`` if the model has that method (the pre-trained tracker that
-    its branches are copies of), else on the model itself; ``model.source_name(name)`` says which
-    parameter there a parameter comes from. Only operations that a regularised parameter comes from
-    are measured and ranked.
+    its branches were copied from), else on the model itself; ``model.source_name(name)`` names the
+    original of a parameter there. Only operations from which a regularised parameter comes are
+    measured and ranked.
 
     Args:
         model (nn.Module): The model to be fine-tuned, before fine-tuning.
@@ -84,17 +84,18 @@ class PriorPass:
             raise ValueError('no regularised parameter comes from a parameter of the source model')
 
     def measure(self, estimator: PriorEstimator, batches: Collection, seed: int = 0) -> PriorResult:
-        """Measure all operations; in a distributed run each rank takes a part of them.
+        """Measure all operations; in a distributed run each process measures some of them.
 
-        The result is that of one process, because estimators draw by the operation's name.
+        The result equals that of one process, because random draws depend only on the operation's
+        name.
         """
         rank, world_size = get_dist_info()
         mine = dict(list(self.operations.items())[rank::world_size])
-        # On stderr, as other tools do: stdout may be somebody's data.
+        # On stderr, because stdout may be data.
         bar = ProgressBar(file=sys.stderr) if is_main_process() else None
 
         def progress(done: int, total: int) -> None:
-            bar.task_num = total  # known to the estimator alone
+            bar.task_num = total  # only the estimator knows it
             bar.update()
 
         result = None
@@ -111,11 +112,11 @@ class PriorPass:
                 )
         finally:
             if bar:
-                bar.file.write('\n')  # an error, too, begins a line of its own
+                bar.file.write('\n')  # errors also start on a new line
         return PriorResult.merge([part for part in all_gather_object(result) if part])
 
     def inherit(self, result: PriorResult) -> dict[str, float]:
-        """Ranks in [0, 1] by name of the regularised parameters of the model.
+        """Ranks in [0, 1] of the model's regularised parameters, by name.
 
         Raises:
             PriorCacheError: The result, measured elsewhere, lacks an operation.
@@ -126,7 +127,7 @@ class PriorPass:
             raise PriorCacheError(
                 f'the prior sensitivities have no score of {len(lacking)} operations that are now '
                 f'regularised, such as {lacking[0]}: measure them again (delete the cache), or '
-                'leave these parameters out by optim_wrapper.params'
+                'exclude these parameters with optim_wrapper.params'
             )
         by_source = {
             name: ranks[operation] for operation, names in self.operations.items() for name in names
@@ -136,9 +137,9 @@ class PriorPass:
         }
 
     def fingerprints(self, batches: Collection) -> dict[str, object]:
-        """Version of this format, and SHA-256 of all that the scores depend on.
+        """Version of this format, and SHA-256 of everything that the scores depend on.
 
-        These are weights and buffers of the source model (those that no checkpoint holds as well),
+        This covers weights and buffers of the source model (also buffers that checkpoints omit),
         its other settings, the operations, and every field of the batches.
         """
         tensors = {**dict(self.source.named_buffers()), **self.source.state_dict()}
@@ -152,7 +153,7 @@ class PriorPass:
 
 
 def hook_config(config: Config) -> dict:
-    """The config of the prior pass in a config for fine-tuning.
+    """The config of the prior pass in a fine-tuning config.
 
     Raises:
         ValueError: The config has none.
@@ -164,21 +165,21 @@ def hook_config(config: Config) -> dict:
 
 
 def regularized_names(model: nn.Module, pattern: str | None = None) -> list[str]:
-    """Trainable parameters that an optimizer wrapper with ``params=pattern`` scales updates of."""
+    """Trainable parameters whose updates an optimizer wrapper with ``params=pattern`` scales."""
     found = re.compile(pattern or '').search
     return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
 
 
 def load_source_batches(dataloader: dict, num_batches: int | None = None, seed: int = 0) -> list:
-    """Batches of the source data, in the order of the dataset and the same on every rank.
+    """Batches of the source data in dataset order, the same in every process.
 
     Args:
         dataloader (dict): An MMEngine dataloader config. Its ``dataset``, ``batch_size``,
-            ``num_workers`` and ``collate_fn`` count; its sampler is not used, so that neither the
-            number of ranks nor an epoch moves a digit.
-        num_batches (int, optional): Stop after so many. Default: the whole dataset.
-        seed (int): Seed of a pipeline that draws random numbers. The generators are set back, so
-            that tuning draws what it would draw without the prior pass.
+            ``num_workers`` and ``collate_fn`` are used; its sampler is not, so the result depends
+            on neither the number of processes nor the epoch.
+        num_batches (int, optional): Number of batches. Default: the whole dataset.
+        seed (int): Seed for pipelines that draw random numbers. The generators are restored
+            afterwards, so tuning draws the same numbers as without the prior pass.
 
     Raises:
         ValueError: The dataset is empty.
@@ -202,7 +203,7 @@ def load_source_batches(dataloader: dict, num_batches: int | None = None, seed: 
 
 
 def _collate_fn(cfg: str | dict | Callable) -> Callable:
-    """What MMEngine's runner makes of ``collate_fn`` in a dataloader config."""
+    """Build ``collate_fn`` of a dataloader config as MMEngine's runner does."""
     arguments = dict(cfg) if isinstance(cfg, dict) else dict(type=cfg)
     function = arguments.pop('type')
     if isinstance(function, str):
@@ -213,8 +214,8 @@ def _collate_fn(cfg: str | dict | Callable) -> Callable:
 class SourceLoss(StagedLoss):
     """Pre-training loss of a batch, by MMEngine's ``loss`` mode, in the dtype of the model.
 
-    A model that offers its loss in stages (``loss_stages(**data)``) is re-run from where it was
-    changed.
+    If the model offers its loss in stages (``loss_stages(**data)``), it is re-run only from the
+    first changed stage.
     """
 
     def stages(self, model: nn.Module, batch) -> list:
@@ -228,7 +229,7 @@ class SourceLoss(StagedLoss):
 
 
 def split_samples(batch) -> list:
-    """A collated batch, a dict or a sequence of fields, as batches of one sample."""
+    """Split a collated batch, a dict or a sequence of fields, into batches of one sample."""
     if isinstance(batch, (list, tuple)):
         return [list(fields) for fields in zip(*map(_split_field, batch))]
     return _split_field(batch)
@@ -242,9 +243,9 @@ def _split_field(field) -> list:
 
 
 def _named_values(batches, prefix: str = ''):
-    """All values in nested containers and data elements, by a name that tells their place.
+    """All values in nested containers and data elements, each named by its place.
 
-    Where a file lies (``img_path``) makes no difference to a loss, and is left out.
+    Paths (``img_path``) do not affect a loss and are left out.
     """
     if isinstance(batches, BaseDataElement):
         yield from _named_values(dict(batches.all_items()), prefix)
@@ -265,11 +266,11 @@ def save_prior(
     fingerprints: dict[str, object],
     checkpoint: dict | None = None,
 ) -> None:
-    """Write a result and what it was measured on as JSON; the file appears whole or not at all.
+    """Write a result with its fingerprints as JSON; the file appears whole or not at all.
 
     Args:
-        checkpoint (dict, optional): Path and SHA-256 of the file that the weights came from, to be
-            read by people; what counts are the ``fingerprints`` of the weights themselves.
+        checkpoint (dict, optional): Path and SHA-256 of the weights' file, for human readers; only
+            the ``fingerprints`` of the weights themselves are compared.
 
     Raises:
         OSError: The file cannot be written; the message names it.
@@ -280,16 +281,15 @@ def save_prior(
 
 
 def load_prior(path: str | Path, fingerprints: dict[str, object], settings: dict) -> PriorResult:
-    """Read what :func:`save_prior` wrote.
+    """Read a file written by :func:`save_prior`.
 
     Args:
-        fingerprints (dict): What :meth:`PriorPass.fingerprints` must be; keys that are left out are
-            not compared.
-        settings (dict): What the estimator's settings must be.
+        fingerprints (dict): Expected :meth:`PriorPass.fingerprints`; missing keys are not compared.
+        settings (dict): Expected settings of the estimator.
 
     Raises:
-        PriorCacheError: The file is no such result, or was made from something else.
-        OutdatedPriorError: It has fingerprints of another version, which are not compared.
+        PriorCacheError: The file holds no such result, or was measured on something else.
+        OutdatedPriorError: Its fingerprints are of another version and cannot be compared.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -305,6 +305,6 @@ def load_prior(path: str | Path, fingerprints: dict[str, object], settings: dict
             raise PriorCacheError(
                 f'{path} was measured with other {_MEANING.get(key, key)} '
                 f'({found.get(key)}, now {value}): delete it '
-                'to measure again, or set trust_cache=True to use it all the same'
+                'to measure again, or set trust_cache=True to use it anyway'
             )
     return result

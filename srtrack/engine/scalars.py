@@ -1,4 +1,4 @@
-"""What a run has logged, read back from its work dir."""
+"""Scalars that a run has logged, read from its work dir."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def logged_scalars(work_dir: str | Path, key: str) -> dict[str, list]:
-    """What a run has logged under ``key``, over its resumptions.
+    """Values that a run has logged under ``key``, including resumed parts.
 
     Returns:
-        dict: ``iter`` and ``key``, lists of one length.
+        dict: ``iter`` and ``key``, lists of equal length.
 
     Raises:
         FileNotFoundError: The work dir has no log.

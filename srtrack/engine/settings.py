@@ -1,4 +1,4 @@
-"""The settings that a checkpoint was made with, and what a resumed run makes of other ones."""
+"""The settings of a checkpoint, and how a resumed run applies changed ones."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from mmengine.config import Config
 
 from srtrack.models.pretrained import CheckpointError
 
-#: What of a config decides about the numbers of a run.
+#: Sections of a config that affect the numbers of a run.
 _SECTIONS = (
     'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr',
     'randomness', 'custom_hooks',
 )  # fmt: skip
-#: What of these does not.
+#: Entries of these sections that do not.
 _NO_MATTER = (
     'train_dataloader.num_workers', 'train_dataloader.persistent_workers',
     'train_dataloader.pin_memory', 'train_dataloader.prefetch_factor', 'train_cfg.val_begin',
     'train_cfg.val_interval', 'optim_wrapper.log_interval',
 )  # fmt: skip
-#: What of the state of a param scheduler says where it is; the rest are its settings.
+#: Entries of a param scheduler's state that hold its position; the rest are its settings.
 _POSITION = (
     'last_step', '_global_step', '_last_value', 'base_values', 'best', 'num_bad_epochs',
     'cooldown_counter',
@@ -28,7 +28,7 @@ _POSITION = (
 
 
 def settings_of(config: Config) -> dict[str, str]:
-    """The settings of a config that decide about numbers, as JSON by dotted name."""
+    """The settings of a config that affect the numbers of a run, as JSON by dotted name."""
     found: dict[str, str] = {}
 
     def walk(name: str, value) -> None:
@@ -50,26 +50,26 @@ def settings_of(config: Config) -> dict[str, str]:
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Old and new value by name, ``'unset'`` where there is none."""
+    """Old and new value of each changed setting by name; ``'unset'`` stands for none."""
     names = dict.fromkeys([*old, *new])
     pairs = {name: (old.get(name, 'unset'), new.get(name, 'unset')) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def adopt_optimizer(state: dict, optimizer, changed: Mapping) -> None:
-    """Let the settings of ``optimizer`` take the place of those in a checkpoint's ``state`` of it.
+    """Replace the settings in a checkpoint's optimizer ``state`` with those of ``optimizer``.
 
-    Learning rates keep what schedulers have made of them so far: they are multiplied by new / old.
+    Learning rates keep their progress through schedules: they are multiplied by new / old.
 
     Raises:
-        CheckpointError: The state is of another kind of optimizer.
+        CheckpointError: The state belongs to another kind of optimizer.
     """
     prefix = 'optim_wrapper.optimizer.'
     if f'{prefix}type' in changed:
         old, new = changed[f'{prefix}type']
         raise CheckpointError(
-            f'optim_wrapper.optimizer.type: {old} -> {new}: the state of one optimizer is of no use '
-            'to another; set it back, or start from the weights with load_from'
+            f'optim_wrapper.optimizer.type: {old} -> {new}: an optimizer cannot use the state of '
+            'another; set it back, or start from the weights with load_from'
         )
     renewed = {name[len(prefix) :].split('.')[0] for name in changed if name.startswith(prefix)}
     for group, built in zip(state['param_groups'], optimizer.param_groups):
@@ -84,15 +84,15 @@ def adopt_optimizer(state: dict, optimizer, changed: Mapping) -> None:
 
 
 def adopt_schedulers(states: list[dict], schedulers: list, moved: list[int]) -> list[dict]:
-    """Where each scheduler is, without its settings.
+    """The position of each scheduler, without its settings.
 
     Args:
-        states: Of the checkpoint's schedulers.
-        schedulers: Of this run.
-        moved: How many steps each of them is to be taken for further than it was.
+        states: States of the checkpoint's schedulers.
+        schedulers: Schedulers of this run.
+        moved: Number of steps by which to advance each of them.
 
     Raises:
-        CheckpointError: They are not as many.
+        CheckpointError: The numbers of schedulers differ.
     """
     if len(states) != len(schedulers):
         raise CheckpointError(

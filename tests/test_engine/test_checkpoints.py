@@ -110,7 +110,7 @@ def test_checkpoints_of_an_out_dir_and_the_note_of_its_work_dir(tmp_path, warnin
     assert latest_whole_checkpoint(tmp_path / 'elsewhere', tmp_path) == paths[0]
 
 
-@pytest.mark.parametrize('other', [None, 'epoch_1.pth (iteration 10)', 'only what it cannot read'])
+@pytest.mark.parametrize('other', [None, 'epoch_1.pth (iteration 10)', 'only unreadable files'])
 def test_all_processes_find_the_same_checkpoint_or_all_refuse(tmp_path, monkeypatch, other):
     path = write(tmp_path, 2)
 

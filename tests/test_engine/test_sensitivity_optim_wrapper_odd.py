@@ -85,7 +85,7 @@ def test_optimizers_that_need_a_closure_get_it():
 
     scaling = AmpSensitivityOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     scaling.loss_scaler = torch.amp.GradScaler('cpu')
-    with pytest.raises(RuntimeError, match='where losses are scaled'):
+    with pytest.raises(RuntimeError, match='with loss scaling'):
         scaling.step(closure=closure)
 
 

@@ -64,9 +64,9 @@ def test_what_cannot_be_merged_is_refused_in_a_line(load_tool, trackers, tmp_pat
     assert status == 1 and f'{files["start"]} cannot be merged: backbone.' in error
     assert 'is in one of the models only' in error and not (tmp_path / 'x.pth').exists()
     for arguments, message in (
-        ([files['a']], 'nothing to be averaged with'),
-        ([files['a'], files['b'], files['b'], '--alpha', '0.5'], '--alpha is for two'),
-        ([files['a'], files['b'], '--alpha', '1.5'], '--alpha is in 0 ... 1'),
+        ([files['a']], 'at least two checkpoints'),
+        ([files['a'], files['b'], files['b'], '--alpha', '0.5'], '--alpha takes two'),
+        ([files['a'], files['b'], '--alpha', '1.5'], '--alpha must be in [0, 1]'),
     ):
         status, _, error = merge('x.pth', *arguments)
         assert status == 2 and message in error

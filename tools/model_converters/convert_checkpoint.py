@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Rewrite other people's checkpoints in our names: convert_checkpoint.py FAMILY SRC DST.
+"""Convert other projects' checkpoints to our names: convert_checkpoint.py FAMILY SRC DST.
 
-Every entry of SRC is accounted for. The last line of the output is a summary as JSON; the command
-fails, and writes nothing, if an entry is unknown or one of the model's is missing.
+Every entry of SRC is accounted for. The last line of the output is a JSON summary. The command
+fails, and writes nothing, if an entry is unknown or an entry of the model is missing.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('family', metavar='FAMILY', choices=FAMILIES, help=', '.join(FAMILIES))
     parser.add_argument('src', metavar='SRC', help="the authors' file, such as *.pth.tar")
-    parser.add_argument('dst', metavar='DST', help='where the converted checkpoint goes')
-    parser.add_argument('--report', metavar='FILE.json', help='every entry and what became of it')
+    parser.add_argument('dst', metavar='DST', help='where to write the converted checkpoint')
+    parser.add_argument(
+        '--report', metavar='FILE.json', help='where to list the fate of every entry'
+    )
     return parser.parse_args()
 
 
 def print_report(report: ConversionReport) -> None:
-    """Every entry that is not simply renamed, by reason."""
+    """Print the entries that are not simply renamed, by reason."""
     by_reason = defaultdict(list)
     for name, reason in report.ignored.items():
         by_reason[reason].append(name)
@@ -63,7 +65,7 @@ def main() -> None:
         write_text(args.report, json.dumps(asdict(report), indent=1))
     if report.missing:
         raise CheckpointError(
-            f'{args.src} is no whole tracker: {len(report.missing)} entries are missing, '
+            f'{args.src} is not a whole tracker: {len(report.missing)} entries are missing, '
             f'such as {report.missing[0]}'
         )
     source = dict(family=args.family, source=args.src, source_sha256=sha256(args.src))

@@ -5,8 +5,8 @@ merge_checkpoints.py DST START END --alpha 0.5
 merge_checkpoints.py DST SRC [SRC ...]
 
 With --alpha, DST is (1 - alpha) START + alpha END (WiSE-FT); without it, the mean of all (a uniform
-soup). START may be the one-stream tracker that END was tuned from, also as its authors' file with the
-prefix of its family. The last line of the output is a summary as JSON.
+soup). START may be the one-stream tracker that END was tuned from, including its authors' file with
+the prefix of its family. The last line of the output is a JSON summary.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('dst', metavar='DST', help='where the average goes')
+    parser.add_argument('dst', metavar='DST', help='where to write the average')
     parser.add_argument(
         'sources', nargs='+', metavar='SRC', help='checkpoints of one architecture, [family:]path'
     )
@@ -33,13 +33,13 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.alpha is not None:
         if len(args.sources) != 2:
-            parser.error(f'--alpha is for two checkpoints, START and END; got {len(args.sources)}')
+            parser.error(f'--alpha takes two checkpoints, START and END; got {len(args.sources)}')
         if not (math.isfinite(args.alpha) and 0 <= args.alpha <= 1):
-            parser.error(f'--alpha is in 0 ... 1, got {args.alpha}')
+            parser.error(f'--alpha must be in [0, 1], got {args.alpha}')
     elif len(args.sources) < 2:
-        parser.error('one checkpoint has nothing to be averaged with')
+        parser.error('an average needs at least two checkpoints')
     if any(os.path.realpath(args.dst) == os.path.realpath(source) for source in args.sources):
-        parser.error(f'DST {args.dst} is one of the sources, which stay as they are')
+        parser.error(f'DST {args.dst} is one of the sources, which are never overwritten')
     return args
 
 

@@ -2,7 +2,7 @@
 """Strip a training checkpoint to its weights: publish_checkpoint.py SRC DST.pth.
 
 The file is written as DST-<first 8 digits of its SHA-256>.pth. The last line of the output is a
-summary as JSON.
+JSON summary.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--weights',
         choices=WEIGHTS,
-        help='the moving average or the weights that it averages (default: the average if any)',
+        help='publish the moving average or the weights themselves (default: the average if any)',
     )
     parser.add_argument(
         '--bare',
         action='store_true',
-        help='weights alone, in half precision: no meta, which tells of your machine and its folders',
+        help='only weights, in half precision: no meta, which reveals your machine and its folders',
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Data parallelism that works on CPUs as well, which MMEngine does not set up by itself."""
+"""Data parallelism that also works on CPUs, which MMEngine does not set up by itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from srtrack.registry import MODEL_WRAPPERS
 class TrackerDistributedDataParallel(MMDistributedDataParallel):
     """MMEngine's wrapper, with two differences.
 
-    Without a GPU it does not pass ``device_ids`` on. And :meth:`train_step` returns means over all
-    processes for the log: the loss of the whole batch. All processes then see an invalid loss in
-    one of them, and stop together instead of waiting for each other.
+    Without a GPU it does not pass ``device_ids`` on, and :meth:`train_step` returns means over all
+    processes for the log: the loss of the whole batch. All processes therefore see an invalid loss
+    in one of them, and stop together instead of waiting for each other.
     """
 
     def __init__(self, module, device_ids=None, **kwargs):
@@ -32,19 +32,19 @@ class TrackerDistributedDataParallel(MMDistributedDataParallel):
 
 
 def mean_over_processes(log_vars: dict) -> dict:
-    """Means over all processes of the values that each of them logs under the same names."""
+    """Means over all processes of the values that they log under the same names."""
     values = torch.stack([torch.as_tensor(value).detach() for value in log_vars.values()])
     torch.distributed.all_reduce(values)
     return dict(zip(log_vars, values / torch.distributed.get_world_size()))
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside the wrapper that spreads it over processes; a model without one as it is."""
+    """The model inside a distributed wrapper; a model without a wrapper is returned as is."""
     return model.module if is_model_wrapper(model) else model
 
 
 def init_process_group(launcher: str, dist_cfg: dict | None = None) -> None:
-    """Join the processes that a launcher has started, before MMEngine's runner would.
+    """Join the processes that a launcher started, before MMEngine's runner would.
 
     Args:
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.

@@ -23,21 +23,21 @@ _CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 class FullyShardedModel(nn.Module):
     """A model whose parameters are sharded over processes by torch's ``fully_shard`` (ZeRO-3).
 
-    Modules that make a unit are gathered when they are called and let go afterwards; what belongs
-    to no unit is gathered for the whole forward pass. Names of parameters stay those of ``module``,
-    and so do the sensitivities of :class:`SensitivityOptimWrapper`: ranks are those of one process.
+    The parameters of a unit are gathered when it is called and released afterwards; parameters
+    outside all units are gathered for the whole forward pass. Parameter names stay as in ``module``,
+    and the sensitivities of :class:`SensitivityOptimWrapper` equal those of one process.
 
-    In eval mode every process holds all parameters, so that processes may evaluate different
-    numbers of frames. While gradients are accumulated, each backward pass reduces them.
+    In eval mode every process holds all parameters, so processes may evaluate different numbers of
+    frames. While gradients accumulate, each backward pass reduces them.
 
     Args:
         module (nn.Module): The model, the same in all processes; it is sharded in place.
-        units (str, optional): Regular expression, matched with whole module names: these are the
-            units. Only modules that are called may be one: with candidate elimination, or a PEFT
-            backbone, which look into their blocks, set ``'none'``. Default: the items of the
-            outermost ``ModuleList`` and ``ModuleDict``, which transformers keep their blocks in.
-        shard_size (int, optional): Processes that share one copy of the parameters, such as those
-            of a node; copies are kept equal as in data parallelism. Default: all.
+        units (str, optional): Regular expression that matches whole names of the modules to use as
+            units. A unit must be called as a module: set ``'none'`` with candidate elimination or a
+            PEFT backbone, which use the insides of their blocks. Default: the items of the
+            outermost ``ModuleList`` and ``ModuleDict``, where transformers keep their blocks.
+        shard_size (int, optional): Number of processes that share one copy of the parameters, such
+            as the processes of a node; copies are kept equal as in data parallelism. Default: all.
 
     Raises:
         ValueError: ``shard_size`` does not divide the number of processes.
@@ -48,19 +48,19 @@ class FullyShardedModel(nn.Module):
         super().__init__()
         fully_shard = _fully_shard()
         mesh = _mesh(shard_size)
-        # A deep copy that keeps no weights: a sharded model cannot be copied any more.
+        # A deep copy without weights, because a sharded model cannot be copied.
         weightless = {
             id(p): nn.Parameter(torch.empty_like(p, device='meta'), p.requires_grad)
             for p in module.parameters()
         }
-        self._skeleton = (copy.deepcopy(module, weightless),)  # in a tuple: it is no submodule
+        self._skeleton = (copy.deepcopy(module, weightless),)  # a tuple, so it is no submodule
         self._units = _named_units(module, units) if units else list(_list_items(module))
         for unit in self._units:
             fully_shard(unit, mesh=mesh)
         fully_shard(module, mesh=mesh)
         if mesh.device_type == 'cpu':
             for unit in (*self._units, module):
-                unit.set_force_sum_reduction_for_comms(True)  # gloo of torch 2.8 has no mean
+                unit.set_force_sum_reduction_for_comms(True)  # torch 2.8's gloo has no mean
         for each in module.modules():
             each._register_load_state_dict_pre_hook(_shard_own_weights, with_module=True)
         self.module = module
@@ -82,7 +82,7 @@ class FullyShardedModel(nn.Module):
         return self.module.test_step(data)
 
     def train(self, mode: bool = True) -> FullyShardedModel:
-        """Set the mode, in all processes: sharded in training, whole in evaluation."""
+        """Set the mode in all processes: sharded for training, whole for evaluation."""
         super().train(mode)
         for unit in (*self._units, self.module):
             unit.set_reshard_after_forward(mode, recurse=False)
@@ -93,7 +93,7 @@ class FullyShardedModel(nn.Module):
         return self
 
     def unsharded(self) -> nn.Module:
-        """A copy of the model with all of its weights, in every process; all have to ask for it."""
+        """A copy of the model with all weights in every process; all processes must call this."""
         state = {
             name: value.full_tensor() if is_sharded(value) else value
             for name, value in self.module.state_dict().items()
@@ -104,7 +104,7 @@ class FullyShardedModel(nn.Module):
 
 
 def can_shard() -> bool:
-    """Whether this torch can shard a model, and leave it whole in evaluation: 2.8 or newer."""
+    """Whether this torch can shard a model and keep it whole in evaluation: 2.8 or newer."""
     try:
         from torch.distributed.fsdp import FSDPModule
     except ImportError:
@@ -127,7 +127,7 @@ def _fully_shard():
 
 
 def _mesh(shard_size: int | None):
-    """All processes in a row; or a table of them, whose rows hold one copy each."""
+    """All processes in a row; or a table of them with one copy per row."""
     device, world_size = get_device(), get_world_size()
     if shard_size in (None, world_size):
         return torch.distributed.init_device_mesh(device, (world_size,))
@@ -139,7 +139,7 @@ def _mesh(shard_size: int | None):
 
 
 def _named_units(module: nn.Module, pattern: str) -> list[nn.Module]:
-    """Modules of matching names, inner before outer ones, as ``fully_shard`` asks for."""
+    """Modules with matching names, inner before outer ones, as ``fully_shard`` requires."""
     found = [each for name, each in module.named_modules() if name and re.fullmatch(pattern, name)]
     return found[::-1]
 
@@ -154,24 +154,24 @@ def _list_items(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def is_sharded(value) -> bool:
-    """Whether a value is a tensor of which each process holds a part."""
+    """Whether a value is a tensor that is sharded over processes."""
     return hasattr(value, 'full_tensor')
 
 
 def shard_like(value, like: Tensor):
-    """A whole tensor of the shape of a sharded one as its shards; anything else as it is."""
+    """Shard a whole tensor like ``like``; anything else is returned as is."""
     from torch.distributed.tensor import distribute_tensor
 
     if not (is_sharded(like) and torch.is_tensor(value)) or is_sharded(value):
         return value
-    if value.shape != like.shape:  # a counter; or a misfit, which is the loader's to name
+    if value.shape != like.shape:  # a counter; or a misfit, which the loader reports
         return value
     mesh = like.device_mesh
     return distribute_tensor(value.to(mesh.device_type), mesh, like.placements)
 
 
 def _shard_own_weights(module: nn.Module, state_dict: dict, prefix: str, *_) -> None:
-    """Before a module loads: let whole tensors be shards where its parameters are."""
+    """Before a module loads, shard whole tensors where its parameters are sharded."""
     for name, param in module._parameters.items():
         if prefix + name in state_dict:
             state_dict[prefix + name] = shard_like(state_dict[prefix + name], param)

@@ -1,4 +1,4 @@
-"""MMEngine's FlexibleRunner, made to do all that its Runner does."""
+"""MMEngine's FlexibleRunner with all features of its Runner."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _BACKENDS = 'DeepSpeedStrategy', 'ColossalAIStrategy'
 
 @RUNNERS.register_module(name=['StrategyRunner', 'FlexibleRunner'])
 class StrategyRunner(FlexibleRunner):
-    """MMEngine's FlexibleRunner, with what it lacks in 0.10.7 beside MMEngine's Runner.
+    """MMEngine's FlexibleRunner, with the features of MMEngine's Runner that it lacks in 0.10.7.
 
-    In configs of scope ``srtrack`` it also answers to ``runner_type='FlexibleRunner'``.
+    In configs of scope ``srtrack``, ``runner_type='FlexibleRunner'`` also selects it.
 
-    - The optimizer wrapper learns where in the run it is, which Eq. 14 depends on; MMEngine's tells
-      it only where gradients are accumulated.
-    - ``before_run`` of hooks comes before weights are loaded: ``EMAHook`` can resume.
-    - ``compile`` and ``model_wrapper_cfg`` of a config count.
-    - Checkpoints are written as a whole or not at all (``backend_args=dict(backend='atomic')``), with
-      the counts that who saves them gives.
-    - Strategies that cannot work are refused in words.
+    - The optimizer wrapper knows the progress of the run, which Eq. 14 depends on; MMEngine's runner
+      tells it only when gradients are accumulated.
+    - ``before_run`` of hooks runs before weights are loaded, so ``EMAHook`` can resume.
+    - ``compile`` and ``model_wrapper_cfg`` of a config take effect.
+    - Checkpoints are written whole or not at all (``backend_args=dict(backend='atomic')``), with the
+      counts that the caller gives.
+    - Strategies that cannot work are refused with a clear message.
     """
 
     @classmethod
@@ -42,7 +42,7 @@ class StrategyRunner(FlexibleRunner):
         return runner
 
     def build_strategy(self, strategy=None, launcher: str = 'none', **kwargs) -> BaseStrategy:
-        """Build a strategy; by default that for one process, or data parallelism.
+        """Build a strategy; by default a single device, or data parallelism with a launcher.
 
         Raises:
             ValueError: The strategy cannot work here; the message names one that does.
@@ -56,8 +56,8 @@ class StrategyRunner(FlexibleRunner):
         wrapper = self.optim_wrapper if isinstance(self.optim_wrapper, dict) else {}
         if kind == 'FSDPStrategy':
             raise ValueError(
-                'strategy=FSDPStrategy: that of MMEngine 0.10.7 cannot resume, and shows each '
-                "process the ranks of its own shard; set strategy=dict(type='FullyShardStrategy')"
+                'strategy=FSDPStrategy of MMEngine 0.10.7 cannot resume, and ranks each shard by '
+                "itself; set strategy=dict(type='FullyShardStrategy')"
             )
         if kind in _BACKENDS and 'SensitivityOptimWrapper' in str(wrapper.get('type')):
             raise ValueError(
@@ -76,7 +76,7 @@ class StrategyRunner(FlexibleRunner):
         return super().build_strategy(strategy, launcher, **kwargs)
 
     def load_or_resume(self) -> None:
-        """Load or resume, in the order of MMEngine's Runner.
+        """Load or resume, in the same order as MMEngine's Runner.
 
         Raises:
             ValueError: ``EMAHook`` is asked to average a sharded model.
@@ -85,8 +85,8 @@ class StrategyRunner(FlexibleRunner):
             isinstance(hook, EMAHook) for hook in self.hooks
         ):
             raise ValueError(
-                'EMAHook copies the model, and a sharded one cannot be copied: leave the hook out, '
-                'or take strategy=DDPStrategy'
+                'EMAHook copies the model, and a sharded model cannot be copied: leave the hook out, '
+                'or use strategy=DDPStrategy'
             )
         self.call_hook('before_run')
         self._began = True
@@ -95,7 +95,7 @@ class StrategyRunner(FlexibleRunner):
             self.optim_wrapper.initialize_count_status(self.model, self.iter, self.max_iters)
 
     def call_hook(self, fn_name: str, **kwargs) -> None:
-        """Call all hooks; ``before_run`` not again after :meth:`load_or_resume`."""
+        """Call all hooks, but ``before_run`` not again after :meth:`load_or_resume`."""
         if fn_name == 'before_run' and getattr(self, '_began', False):
             self._began = False
             return

@@ -1,4 +1,4 @@
-"""Strategies of :class:`StrategyRunner`: how a model is spread over processes."""
+"""Strategies of :class:`StrategyRunner`: how a model is distributed over processes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .fully_sharded import is_sharded, shard_like
 class TrackerDDPStrategy(DDPStrategy):
     """MMEngine's strategy, with two differences.
 
-    It wraps the model in :class:`TrackerDistributedDataParallel`, which works on CPUs as well. The
+    It wraps the model in :class:`TrackerDistributedDataParallel`, which also works on CPUs. The
     names in its checkpoints lack the wrapper's ``module.``, so any run can load them. In configs of
-    scope ``srtrack`` it also answers to ``DDPStrategy``.
+    scope ``srtrack``, ``DDPStrategy`` also selects it.
 
     Args:
         model_wrapper (dict, optional): Config of another wrapper.
@@ -44,10 +44,10 @@ class TrackerDDPStrategy(DDPStrategy):
 
 @STRATEGIES.register_module()
 class FullyShardStrategy(TrackerDDPStrategy):
-    """Training of a :class:`FullyShardedModel` by :class:`StrategyRunner`.
+    """Trains a :class:`FullyShardedModel` in :class:`StrategyRunner`.
 
-    Checkpoints hold whole tensors and look as those of one process: any number of processes,
-    sharded or not, can load them and go on.
+    Checkpoints hold whole tensors, as with one process: any number of processes, sharded or not,
+    can resume from them.
 
     Args:
         model_wrapper (dict, optional): Arguments of :class:`FullyShardedModel`.
@@ -73,7 +73,7 @@ class FullyShardStrategy(TrackerDDPStrategy):
         return built
 
     def save_checkpoint(self, filename: str, *, save_optimizer: bool = True, **kwargs) -> None:
-        """Gather the state in all processes; the main one writes it."""
+        """Gather the state in all processes; the main process writes it."""
         self._gathered = dict(model=_gather(self.model.module.state_dict()))
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             self._gathered['optimizer'] = _gather(self.optim_wrapper.state_dict())
@@ -90,12 +90,12 @@ class FullyShardStrategy(TrackerDDPStrategy):
 
     def resume(self, filename: str, *, map_location='cpu', **kwargs) -> dict:
         """See :meth:`mmengine._strategy.BaseStrategy.resume`."""
-        # A whole checkpoint on each device is what sharding is to avoid.
+        # Sharding avoids a whole checkpoint on each device.
         map_location = 'cpu' if map_location == 'default' else map_location
         return super().resume(filename, map_location=map_location, **kwargs)
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
-        """Load the state of an optimizer of whole weights."""
+        """Load the state of an optimizer that held whole weights."""
         groups = self.optim_wrapper.optimizer.param_groups
         params = [param for group in groups for param in group['params']]
         numbers = [number for group in state_dict['param_groups'] for number in group['params']]
@@ -109,7 +109,7 @@ class FullyShardStrategy(TrackerDDPStrategy):
 
 
 def _whole_norm(clip: Callable) -> Callable:
-    """The function with the norm of whole gradients: in torch 2.9 it is that of a process's part."""
+    """Let ``clip`` return the norm of whole gradients: torch 2.9 returns a process's share."""
 
     @wraps(clip)
     def clip_and_gather(*args, **kwargs):
@@ -120,7 +120,7 @@ def _whole_norm(clip: Callable) -> Callable:
 
 
 def _gather(state: dict) -> dict:
-    """Whole tensors on the CPU, in the main process; others take part and keep nothing of them."""
+    """Whole tensors on the CPU in the main process; the others take part and keep nothing."""
 
     def gather(value: Tensor) -> Tensor | None:
         whole = value.full_tensor() if is_sharded(value) else value

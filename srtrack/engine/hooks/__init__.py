@@ -1,4 +1,4 @@
-"""Hooks: the prior pass, what makes long runs safe to interrupt, and views of an evaluation."""
+"""Hooks: the prior pass, safe interruption of long runs, and views of an evaluation."""
 
 from .checkpoint import CheckpointHook
 from .elimination_warmup import EliminationWarmupHook

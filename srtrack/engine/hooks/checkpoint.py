@@ -1,4 +1,4 @@
-"""Old checkpoints go when the new one is there."""
+"""Old checkpoints are deleted only after the new one is written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from srtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckpointHook(_CheckpointHook):
-    """MMEngine's hook, which writes the new checkpoint first and then deletes the old one.
+    """MMEngine's hook, but it writes the new checkpoint before it deletes the old one.
 
-    A run that is killed in between keeps both, and the disk has to have room for one more than
+    A run that is killed in between keeps both. The disk needs room for one checkpoint more than
     ``max_keep_ckpts``.
     """
 
@@ -43,7 +43,7 @@ class CheckpointHook(_CheckpointHook):
 
 
 class _DeletesLater:
-    """A file backend whose deletions wait."""
+    """A file backend that defers deletions."""
 
     def __init__(self, backend):
         self._backend = backend

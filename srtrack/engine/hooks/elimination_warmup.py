@@ -1,4 +1,4 @@
-"""Candidate elimination that sets in while a tracker is trained."""
+"""Candidate elimination that sets in during training."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from srtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class EliminationWarmupHook(Hook):
-    """Trains with all search tokens first, then with ever fewer, as OSTrack does.
+    """Trains with all search tokens first, then with fewer and fewer, like OSTrack.
 
     The share that a block keeps goes from 1 to the backbone's ``keep_ratio`` between the epochs
     ``start_epoch`` and ``start_epoch + warmup_epochs``, counted from 1, along half a cosine.
-    Validation and tests keep the backbone's own share.
+    Validation and tests use the backbone's own share.
 
     Args:
-        start_epoch (int): Last epoch in which nothing is dropped (``CE_START_EPOCH``; 20 of OSTrack's
+        start_epoch (int): Last epoch without elimination (``CE_START_EPOCH``; 20 of OSTrack's
             300, 4 of ViPT's 60).
-        warmup_epochs (int): Epochs from there to the full elimination (``CE_WARM_EPOCH``; 80, 16).
+        warmup_epochs (int): Epochs from there to full elimination (``CE_WARM_EPOCH``; 80, 16).
 
     Raises:
         ValueError: A number is negative, or the backbone has no ``candidate_elimination``.
@@ -36,7 +36,7 @@ class EliminationWarmupHook(Hook):
         self.warmup_epochs = warmup_epochs
 
     def before_train(self, runner) -> None:
-        """Find what eliminates, and the share that it keeps in the end."""
+        """Find the backbone's candidate elimination and its final share."""
         model = unwrapped(runner.model)
         self._elimination: CandidateElimination | None = getattr(
             model.backbone, 'elimination', None
@@ -48,11 +48,11 @@ class EliminationWarmupHook(Hook):
         self._keep_ratio = self._elimination.keep_ratio
 
     def before_train_epoch(self, runner) -> None:
-        """Set the share of the epoch that begins."""
+        """Set the share for this epoch."""
         self._elimination.keep_ratio = warmup_keep_ratio(
             self._keep_ratio, runner.epoch + 1, self.start_epoch, self.warmup_epochs
         )
 
     def after_train_epoch(self, runner) -> None:
-        """Leave the final share to validation and checkpoints of the whole model."""
+        """Restore the final share for validation and checkpoints of the whole model."""
         self._elimination.keep_ratio = self._keep_ratio

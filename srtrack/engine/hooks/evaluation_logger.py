@@ -1,4 +1,4 @@
-"""Progress of an evaluation in what a user counts: sequences, frames, and the time left."""
+"""Progress of an evaluation in sequences, frames and time left."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from srtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class EvaluationLoggerHook(LoggerHook):
-    """MMEngine's logger hook, but for what it says while a tracker is validated or tested.
+    """MMEngine's logger hook, with its own progress report for validation and tests.
 
-    In place of iterations it counts finished sequences and frames, with frames per second (reading
-    included) and the time left. On a terminal this is a bar that is redrawn; the log, and standard
-    output where it is a file, get a line each ``seconds``, and one at the end. Of several ranks the
-    first one tells of its own sequences.
+    Instead of iterations it counts finished sequences and frames, with frames per second (including
+    reading) and the time left. A terminal shows a progress bar; the log, and standard output if it
+    is a file, get a line every ``seconds`` and one at the end. With several processes, the first
+    one reports its own sequences.
 
     Args:
         seconds (float): Seconds between two lines.
-        kwargs: Arguments of :class:`mmengine.hooks.LoggerHook`; they hold for training.
+        kwargs: Arguments of :class:`mmengine.hooks.LoggerHook`; they apply to training.
     """
 
     def __init__(self, seconds: float = 10.0, **kwargs):
@@ -80,7 +80,7 @@ class _Progress:
     def _draw(self, now: float, ended: bool) -> None:
         done = 30 * self.frames // max(self.num_frames, 1)
         bar = '#' * done + '.' * (30 - done)
-        # Erased at the end, for the last line of the log says the same.
+        # Erased at the end, because the last line of the log says the same.
         text = '' if ended else f'[{bar}] {self._line(now)}'
         self.terminal.write(f'\r{text}\033[K')
         self.terminal.flush()

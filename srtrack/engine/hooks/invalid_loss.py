@@ -1,4 +1,4 @@
-"""Stop at the first loss that is not a number, with what produced it."""
+"""Stop at the first loss that is not finite, and save its batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from srtrack.registry import HOOKS
 class InvalidLossHook(Hook):
     """Saves the batch and stops the run when a loss is NaN or infinite.
 
-    It runs before checkpoints are written, so the newest checkpoint stays a good one.
+    It runs before checkpoints are written, so the newest checkpoint stays valid.
 
     Raises:
         RuntimeError: A loss is not finite. The message names the iteration and the file that holds
@@ -37,7 +37,7 @@ class InvalidLossHook(Hook):
         saved = f'The batch is saved in {path}'
         try:
             torch.save(dict(iter=runner.iter, losses=invalid, batch=data_batch), path)
-        except (OSError, RuntimeError) as error:  # PyTorch raises the latter where a disk is full
+        except (OSError, RuntimeError) as error:  # PyTorch raises the latter on a full disk
             saved = f'The batch could not be saved in {path} ({error})'
         raise RuntimeError(
             f'loss is not finite at iteration {runner.iter}: {invalid}. {saved}; the last '

@@ -1,4 +1,4 @@
-"""A run's data-loader processes leave signals to it."""
+"""Data-loader processes ignore signals and leave them to the run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from srtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class LoaderWorkersHook(Hook):
-    """Shields loader processes from signals to their group, and does not wait for them for ever.
+    """Shields loader processes from signals to their group, and limits the wait for a batch.
 
-    See :func:`~srtrack.datasets.shield_workers`. MMEngine's ``IterBasedTrainLoop`` starts the
-    processes of training before hooks are called.
+    See :func:`~srtrack.datasets.shield_workers`. MMEngine's ``IterBasedTrainLoop`` starts its
+    training processes before hooks are called.
 
     Args:
-        timeout (float): Seconds after which a batch that does not come ends the run, where the
-            dataloader's own ``timeout`` is 0; 0 for never.
+        timeout (float): Seconds without a batch after which the run ends, if the dataloader's own
+            ``timeout`` is 0; 0 for never.
     """
 
     priority = 'VERY_HIGH'

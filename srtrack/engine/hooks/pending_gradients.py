@@ -1,4 +1,4 @@
-"""Gradients that are accumulated across a checkpoint."""
+"""Gradients that accumulate across a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _KEY = 'pending_gradients'
 
 @HOOKS.register_module()
 class PendingGradientsHook(Hook):
-    """Keeps in checkpoints what ``accumulative_counts`` has gathered for an update that is to come.
+    """Saves gradients that ``accumulative_counts`` has gathered for the next update.
 
-    An epoch may end, and be saved, between two updates; a run that is resumed there so makes the
-    same next update. In a distributed run the processes' shares are averaged at the end of each
-    such epoch, as they would be at the update.
+    An epoch may end, and be saved, between two updates; a run resumed there then makes the same next
+    update. In a distributed run the processes' gradients are averaged at the end of each such epoch,
+    as they would be at the update.
     """
 
     # Before CheckpointHook (VERY_LOW).
@@ -28,7 +28,7 @@ class PendingGradientsHook(Hook):
         self._pending = {}
 
     def after_train_epoch(self, runner) -> None:
-        """Gather what all processes have."""
+        """Gather the gradients of all processes."""
         if not _is_pending(runner, runner.iter):
             return
         for name, param in _module(runner).named_parameters():
@@ -44,7 +44,7 @@ class PendingGradientsHook(Hook):
         if not self._pending and is_distributed():
             runner.logger.warning(
                 'a checkpoint between two updates in the middle of an epoch lacks the gradients that '
-                'processes have accumulated: let default_hooks.checkpoint.interval be a multiple of '
+                'processes have accumulated: set default_hooks.checkpoint.interval to a multiple of '
                 'optim_wrapper.accumulative_counts'
             )
         elif not self._pending:
@@ -59,7 +59,7 @@ class PendingGradientsHook(Hook):
             self._pending = checkpoint.get(_KEY, {})
 
     def before_train(self, runner) -> None:
-        """Give the gradients back."""
+        """Restore the gradients."""
         for name, param in _module(runner).named_parameters():
             if name in self._pending:
                 grad = self._pending[name].to(param.device)
@@ -67,7 +67,7 @@ class PendingGradientsHook(Hook):
 
 
 def _is_pending(runner, iterations: int) -> bool:
-    """Whether so many iterations end between two updates."""
+    """Whether training after this many iterations is between two updates."""
     return iterations % getattr(runner.optim_wrapper, '_accumulative_counts', 1) > 0
 
 

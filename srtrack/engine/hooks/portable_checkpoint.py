@@ -1,4 +1,4 @@
-"""Checkpoints that load with ``weights_only=True`` and say so when they do not fit."""
+"""Checkpoints that load with ``weights_only=True``, and errors where they do not fit."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from srtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class PortableCheckpointHook(Hook):
-    """Keeps Python objects out of checkpoints, and misfits out of the model.
+    """Keeps Python objects out of checkpoints, and refuses checkpoints that do not fit the model.
 
     - MMEngine stores its log as pickled ``HistoryBuffer`` objects and NumPy scalars, which
       ``torch.load`` refuses since torch 2.6. They become plain lists and numbers in the file, and
       buffers again after loading.
-    - Every entry of a checkpoint must find its place in the model and the other way round;
-      MMEngine by itself goes on with a warning and random weights.
-    - A resumed checkpoint has to hold all that it takes, and the config in it, which MMEngine would
-      run as Python, is left out.
-    - Weights that are not numbers any more are not saved: the last checkpoint stays a good one.
-    - The log says which file it was, by its SHA-256.
+    - Every entry of a checkpoint must match an entry of the model, and vice versa; MMEngine alone
+      continues with a warning and random weights.
+    - A resumed checkpoint must be complete. The config in it, which MMEngine would run as Python,
+      is ignored.
+    - Weights that are not finite are not saved: the last checkpoint stays valid.
+    - The log names the file and its SHA-256.
 
     Args:
         strict (bool): Refuse checkpoints that do not fit exactly. ``False`` restores MMEngine's
-            behaviour, for checkpoints that hold a part of the model on purpose.
+            behaviour, for checkpoints that hold part of the model on purpose.
     """
 
     # After EMAHook (NORMAL), which swaps the weights in the checkpoint.
@@ -66,7 +66,7 @@ class PortableCheckpointHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         source = runner._load_from or ''
         if runner._resume:
-            # The optimizer's own groups: MMEngine's wrapper may add one that is empty.
+            # The optimizer's own groups: MMEngine's wrapper may add an empty one.
             optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
             check_resumable(checkpoint, source, optimizer and len(optimizer.param_groups))
             checkpoint['meta'] = {k: v for k, v in checkpoint['meta'].items() if k != 'config'}

@@ -1,4 +1,4 @@
-"""A scheduler that wants its machine back: save, leave, and go on later in the middle of an epoch."""
+"""Preemption by a scheduler: save, exit, and continue later in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmengine.hooks import EMAHook, Hook
 from srtrack.files import write_text
 from srtrack.registry import HOOKS
 
-#: Requests to leave: of schedulers, of users, and of SLURM's ``--signal``.
+#: Requests to leave: from schedulers, from users, and from SLURM's ``--signal``.
 _REQUESTS = [
     getattr(signal, name) for name in ('SIGTERM', 'SIGINT', 'SIGUSR1') if hasattr(signal, name)
 ]
@@ -25,25 +25,25 @@ _REQUESTS = [
 class PreemptionHook(Hook):
     """On SIGTERM, SIGUSR1 or Ctrl-C: finishes the update, saves a checkpoint and exits.
 
-    The status is that of a process that the signal has ended, as shells report it: 143, 138, 130. A
-    second Ctrl-C leaves at once, without saving. Before the first iteration there is nothing to
-    save, and signals end the process as usual.
+    The exit status is the one that shells report for the signal: 143, 138, 130. A second Ctrl-C
+    exits at once, without saving. Before the first iteration there is nothing to save, and signals
+    end the process as usual.
 
     ``--resume`` finds the checkpoint, and :class:`ResumeHook` continues with the next batch of the
-    epoch. In a distributed run all processes leave after the same iteration, whichever of them the
-    signal has reached.
+    epoch. In a distributed run all processes leave after the same iteration, whichever of them
+    received the signal.
 
-    A signal during validation saves and leaves, too; that validation is not made up for. In a
-    distributed run the main process then saves by itself, and does not where the model is sharded.
+    A signal during validation also saves and exits; that validation is not repeated. In a
+    distributed run the main process then saves alone, unless the model is sharded.
 
     Args:
-        interval (int): In a distributed run, iterations between the processes' asking each other.
+        interval (int): In a distributed run, iterations between two exchanges of received signals.
 
     Raises:
         ValueError: ``interval`` is not positive.
     """
 
-    # After all others have done their part of the iteration.
+    # After all other hooks of the iteration.
     priority = 'LOWEST'
 
     def __init__(self, interval: int = 1):
@@ -54,11 +54,11 @@ class PreemptionHook(Hook):
         self._former_handlers = {}
 
     def before_train(self, runner) -> None:
-        """Take over the signals."""
+        """Install the signal handlers."""
         pid, work_dir = os.getpid(), runner.work_dir
 
         def remember(number, frame):
-            if os.getpid() != pid:  # a process that was forked
+            if os.getpid() != pid:  # a forked process
                 return
             if number == signal.SIGINT and self._request == signal.SIGINT:
                 _say(
@@ -83,11 +83,11 @@ class PreemptionHook(Hook):
         request = self._request_to_any(done)
         if request:
             name = _save(runner, runner.epoch, done)
-            barrier()  # a launcher gives those that are left seconds only
+            barrier()  # a launcher gives the remaining processes only seconds
             _leave(runner, request, f'saved {name} after iteration {done}; continue with --resume')
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Save and leave if asked to; processes differ in iterations and cannot agree on one here."""
+        """Save and leave if asked to; processes validate at their own pace and cannot agree here."""
         request = self._request
         if not request:
             return
@@ -100,12 +100,12 @@ class PreemptionHook(Hook):
         _leave(runner, request, f'saved {name} during validation; continue with --resume')
 
     def after_train(self, runner) -> None:
-        """Give the signals back."""
+        """Restore the former signal handlers."""
         for number, handler in self._former_handlers.items():
             signal.signal(number, handler or signal.SIG_DFL)
 
     def _request_to_any(self, done: int) -> int:
-        """The signal that this process has got, or in a distributed run any; 0 if there is none."""
+        """The signal that this process, or any process of a distributed run, received; 0 if none."""
         if not is_distributed():
             return self._request
         if done % self.interval:
@@ -116,9 +116,9 @@ class PreemptionHook(Hook):
 
 
 def _save(runner, epoch: int, done: int) -> str:
-    """Write a checkpoint that ``--resume`` finds; returns its name."""
+    """Write a checkpoint that ``--resume`` finds; return its name."""
     name = f'preempted_iter_{done}.pth'
-    # With its own counts: MMEngine would count the epoch as finished.
+    # Pass the counts: MMEngine would count the epoch as finished.
     runner.save_checkpoint(
         runner.work_dir,
         name,
@@ -138,16 +138,16 @@ def _leave(runner, number: int, said: str) -> None:
 
 
 def _status(number: int) -> int:
-    """What shells report of a process that a signal has ended."""
+    """The exit status that shells report for a signal."""
     return 128 + number
 
 
 def _say(text: str) -> None:
-    os.write(2, f'{text}\n'.encode())  # print() may be what the signal has interrupted
+    os.write(2, f'{text}\n'.encode())  # the signal may have interrupted a print()
 
 
 def _noted(work_dir: str) -> str:
-    """What ``--resume`` goes on from, in words."""
+    """The checkpoint that ``--resume`` continues from, in words."""
     try:
         return Path(Path(work_dir, 'last_checkpoint').read_text()).name
     except OSError:

@@ -26,26 +26,25 @@ from srtrack.sensitivity.prior import PriorResult
 
 @HOOKS.register_module()
 class PriorSensitivityHook(Hook):
-    """The prior pass (Eq. 5 to 8): fills in the optimizer wrapper's prior sensitivities.
+    """The prior pass (Eq. 5 to 8): measures the optimizer wrapper's prior sensitivities.
 
-    It works before the first iteration, on the weights that fine-tuning starts from. A resumed run
+    It runs before the first iteration, on the weights that fine-tuning starts from. A resumed run
     finds the sensitivities in its checkpoint and does not measure again; a wrapper with
     ``use_prior=False`` needs none. The result, with its settings and fingerprints of weights and
     data, is written to ``prior_sensitivity.json`` in the work dir.
 
-    Any model with MMEngine's ``loss`` mode will do; see :class:`srtrack.engine.prior_pass.PriorPass`
-    for models that are copies of another one.
+    Any model with MMEngine's ``loss`` mode works; see :class:`srtrack.engine.prior_pass.PriorPass`
+    for models whose weights are copies of another model's.
 
     Args:
         estimator (dict): A registered estimator, such as
             ``dict(type='FiniteDifference', rho=1e-5, num_directions=10, top_k=10)``.
         source_dataloader (dict): Dataloader config of the source data D_0; its sampler is not used.
-        num_batches (int, optional): Batches to use. Default: all of the dataset.
-        cache (str, optional): File to take the result from if it is there, and to leave it in if it
-            is not.
+        num_batches (int, optional): Batches to use. Default: the whole dataset.
+        cache (str, optional): File to read the result from if it exists, else to write it to.
         trust_cache (bool): Use the file even if it was measured on other weights or data, or with
             other settings.
-        seed (int): Seed of the random directions, and of a source pipeline that draws numbers.
+        seed (int): Seed of the random directions, and of random numbers in the source pipeline.
 
     Raises:
         TypeError: The optimizer wrapper takes no prior sensitivities.
@@ -70,7 +69,7 @@ class PriorSensitivityHook(Hook):
             )
         if num_batches is not None and num_batches < 1:
             raise ValueError(f'num_batches has to be positive, got {num_batches}')
-        # Ours alone: another project's default scope has no estimators, and MMEngine says so.
+        # Always our scope: MMEngine warns that another project's scope has no estimators.
         self.estimator = ESTIMATORS.build(dict(estimator, _scope_='srtrack'))
         self.source_dataloader = source_dataloader
         self.num_batches = num_batches
@@ -98,7 +97,7 @@ class PriorSensitivityHook(Hook):
             raise RuntimeError(
                 f'resumed at iteration {runner.iter} from {runner._load_from}, a checkpoint without '
                 'prior sensitivities, '
-                'and the weights are not the pre-trained ones any more: start afresh, or set '
+                'and the weights are no longer the pre-trained ones: start afresh, or set '
                 'optim_wrapper.use_prior=False'
             )
         model = unwrapped(runner.model)
@@ -118,7 +117,7 @@ class PriorSensitivityHook(Hook):
             save_prior(path, result, fingerprints, checkpoint)
 
     def run(self, prior_pass: PriorPass, logger, checkpoint: dict | None = None):
-        """Result and fingerprints, from the cache if it is there. The first process reads it for all."""
+        """Result and fingerprints, from the cache if it exists. The first process reads it for all."""
         trusted = bool(self.cache and self.trust_cache and _main_has(self.cache))
         batches, fingerprints = [], {}
         if not trusted:
@@ -143,10 +142,10 @@ class PriorSensitivityHook(Hook):
         return result, fingerprints
 
     def _read_cache(self, fingerprints: dict, settings: dict, logger) -> PriorResult | None:
-        """What is in the cache, as the first process sees it; None if all have to measure.
+        """The cache as the first process reads it; None if the processes have to measure.
 
         Raises:
-            PriorCacheError: In all processes, if the cache does not fit.
+            PriorCacheError: The cache does not fit; raised in all processes.
         """
         found = [None]
         if is_main_process() and osp.isfile(self.cache):
@@ -173,7 +172,7 @@ def _main_has(path: str) -> bool:
 
 
 def _measurable(model: nn.Module) -> nn.Module:
-    """The model itself, without its wrapper; of a sharded one a whole copy, in every process."""
+    """The model without its wrapper; for a sharded model a whole copy in every process."""
     if hasattr(model, 'unsharded'):
         return model.unsharded()
     return unwrapped(model)
@@ -181,9 +180,9 @@ def _measurable(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def _own_forwards(model: nn.Module) -> Iterator[None]:
-    """Modules forget inside that MMEngine's ``activation_checkpointing`` has replaced their ``forward``.
+    """Undo inside what MMEngine's ``activation_checkpointing`` did to each module's ``forward``.
 
-    A copy of such a module would still call the original, whatever becomes of its own weights.
+    A copy of such a module would still call the original module, with the original weights.
     """
     replaced = [(m, f) for m in model.modules() if _is_mmengines(f := vars(m).get('forward'))]
     for module, _ in replaced:

@@ -1,4 +1,4 @@
-"""What a checkpoint was made with, and how a resumed run continues where that has changed."""
+"""The settings of a checkpoint, and how a resumed run continues where they have changed."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _KEY = 'made_with'
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Continues after the last training pair that was seen, and tells each setting that has changed.
+    """Continues after the last training pair that was seen, and reports each changed setting.
 
-    A checkpoint keeps the settings of its run and its position in the data, counted in samples. A
-    resumed run begins with the next one (needs :class:`~srtrack.datasets.PairSampler`; with another
-    sampler it begins the epoch again), draws pairs with the checkpoint's seed, and reports old and
-    new value of each setting. New learning rates and other options of the optimizer, settings of
-    schedulers, and numbers of processes, pairs of a batch or of an epoch take effect.
+    A checkpoint stores the settings of its run and its position in the data, counted in samples. A
+    resumed run starts with the next sample (this needs :class:`~srtrack.datasets.PairSampler`;
+    other samplers start the epoch again), draws pairs with the checkpoint's seed, and reports the
+    old and new value of each changed setting. New learning rates and other optimizer options,
+    scheduler settings, numbers of processes, batch sizes and epoch lengths take effect.
 
     Raises:
-        CheckpointError: A change cannot be continued: another length of an epoch in the middle of
-            one, fewer epochs than are done, another kind of optimizer or number of schedulers,
-            or newly regularised parameters of which no prior sensitivity was measured.
+        CheckpointError: A change cannot be continued: another epoch length in the middle of an
+            epoch, fewer epochs than are done, another kind of optimizer or number of schedulers, or
+            newly regularised parameters without a measured prior sensitivity.
     """
 
     # After PortableCheckpointHook (LOW) has checked the checkpoint, before CheckpointHook saves.
     priority = 75
 
     def __init__(self):
-        self._seen = 0  # of the epoch that is resumed, by all processes
-        self._shift = 0  # of the pairs' numbers, since epochs have another length
+        self._seen = 0  # pairs of the resumed epoch, over all processes
+        self._shift = 0  # offset of the pairs' indices after a change of the epoch length
         self._epoch = self._first_iter = self._first_seen = 0
 
     def before_train(self, runner) -> None:
-        """Leave out what a resumed run has seen of its epoch."""
+        """Skip the pairs of the epoch that the run has already seen."""
         sampler = runner.train_dataloader.sampler
         if hasattr(sampler, 'start_at'):
             sampler.start_at(self._seen, self._shift)
@@ -49,7 +49,7 @@ class ResumeHook(Hook):
         self._first_seen, self._seen = self._seen, 0
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Note settings and position."""
+        """Store settings and position."""
         meta, loader = checkpoint['meta'], runner.train_dataloader
         processes, pairs = get_world_size(), len(loader.dataset)
         seen = 0
@@ -68,14 +68,14 @@ class ResumeHook(Hook):
         )
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare, report, and let the run begin where the checkpoint ends."""
+        """Compare settings, report changes, and continue where the checkpoint ends."""
         if not runner._resume:
             return
         made = checkpoint['meta'].get(_KEY)
         if made is None:
             runner.logger.warning(
-                f'{runner._load_from} does not say what it was made with: it is resumed as if with '
-                'the same settings'
+                f'{runner._load_from} does not store its settings: it is resumed as if they were the '
+                'same'
             )
             made = _as_now(runner, checkpoint['meta'])
         changed = differences(made['settings'], settings_of(runner.cfg))
@@ -98,15 +98,15 @@ class ResumeHook(Hook):
             steps or 'optim_wrapper.accumulative_counts' in changed
         ):
             raise CheckpointError(
-                f'{runner._load_from} cannot be resumed: it holds gradients that were accumulated for '
-                'an update that is to come, which another number of processes or pairs, or another '
-                'accumulative_counts, would move; start from the weights with load_from'
+                f'{runner._load_from} cannot be resumed: it holds gradients accumulated for the next '
+                'update, which another number of processes or pairs, or another accumulative_counts, '
+                'would move; start from the weights with load_from'
             )
         if changed:
             self._adopt(runner, checkpoint, changed, steps)
 
     def _move(self, runner, meta: dict, made: dict) -> int:
-        """Set the iteration that stands for the position in the data; returns what it differs by."""
+        """Set the iteration that matches the position in the data; return by how much it moved."""
         loader, epoch = runner.train_dataloader, meta['epoch']
         pairs, seen, source = len(loader.dataset), made['seen'], runner._load_from
         old = made['max_epochs']
@@ -136,7 +136,7 @@ class ResumeHook(Hook):
 
     @staticmethod
     def _adopt(runner, checkpoint: dict, changed: dict, steps: int) -> None:
-        """Let this run's settings take the place of those in the states of a checkpoint."""
+        """Replace the settings in a checkpoint's states with those of this run."""
         wrapper, state = runner.optim_wrapper, checkpoint.get('optimizer')
         if state and hasattr(wrapper, 'optimizer'):
             adopt_optimizer(state, wrapper.optimizer, changed)
@@ -161,7 +161,7 @@ class ResumeHook(Hook):
 
 
 def _as_now(runner, meta: dict) -> dict:
-    """What :class:`ResumeHook` would have noted in a run with the settings of this one."""
+    """The record that :class:`ResumeHook` would have stored with the settings of this run."""
     loader = runner.train_dataloader
     batch_size, pairs = loader.batch_size, len(loader.dataset)
     done = meta['iter'] - meta['epoch'] * len(loader)

@@ -1,4 +1,4 @@
-"""Pictures of predictions in the visualizer's backends, while a tracker is validated or tested."""
+"""Images of predictions in the visualizer's backends, during validation and tests."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ COLORS = {TRUTH: GROUND_TRUTH, PREDICTION: '#ffb000'}
 class TrackVisualizationHook(Hook):
     """Draws frames of some sequences: both modalities, ground truth (green), prediction and score.
 
-    The pictures go to every backend of ``visualizer`` (``LocalVisBackend``,
+    The images go to every backend of ``visualizer`` (``LocalVisBackend``,
     ``TensorboardVisBackend``, ``WandbVisBackend``, ...) under the name
-    ``<val or test>_<sequence>_<frame>``; their step is the number of training iterations so far, so
-    that TensorBoard's slider shows how the prediction in a frame changes while the tracker learns.
-    Which frames these are does not depend on the batch size or the number of ranks. Other frames
-    cost nothing but a look at their name.
+    ``<val or test>_<sequence>_<frame>``. Their step is the number of training iterations so far, so
+    TensorBoard's slider shows how the prediction in a frame changes during training. The choice of
+    frames does not depend on the batch size or the number of processes. Other frames cost only a
+    look at their name.
 
     Args:
-        sequences (int | Sequence[str]): How many sequences, the first ones of the data set; or
-            their names.
-        max_frames (int): Most pictures of a sequence.
-        interval (int, optional): Draw every n-th frame from the first on. Default: ``max_frames``
-            frames at equal distances, the first and the last one among them.
+        sequences (int | Sequence[str]): Number of sequences, counted from the first of the data
+            set; or their names.
+        max_frames (int): Maximum number of images per sequence.
+        interval (int, optional): Draw every n-th frame, starting with the first. Default:
+            ``max_frames`` equally spaced frames, including the first and the last.
 
     Raises:
-        ValueError: An argument is not positive; or, when the evaluation begins, the data set lacks
+        ValueError: An argument is not positive, or (when the evaluation begins) the data set lacks
             a named sequence.
     """
 
@@ -82,7 +82,7 @@ class TrackVisualizationHook(Hook):
             if sample.sequence in self._chosen and self._is_due(sample):
                 name = f'{mode}_{sample.sequence}_{sample.frame_index:06d}'.replace('/', '_')
                 self._waiting.append((name, draw_sample(np.asarray(frame), sample)))
-        # The visualizer works on the first rank only: several ranks collect at the end.
+        # The visualizer works only in the first process: several processes collect at the end.
         if self._waiting and get_world_size() == 1:
             self._hand_over(runner)
 
@@ -108,15 +108,15 @@ class TrackVisualizationHook(Hook):
 
 
 def draw_sample(frame: np.ndarray, sample) -> np.ndarray:
-    """A test frame and its :class:`~srtrack.structures.TrackDataSample` as a picture.
+    """Draw a test frame with its :class:`~srtrack.structures.TrackDataSample`.
 
     Args:
         frame: (H, W, 3 M) uint8, M modalities stacked along the channels.
         sample: With ``gt_box``, ``gt_present``, ``pred_box`` and ``pred_score``.
 
     Returns:
-        (H, M W, 3) uint8, RGB, the modalities side by side. Where the target is absent there is no
-        ground truth.
+        (H, M W, 3) uint8, RGB, the modalities side by side. No ground truth is drawn where the
+        target is absent.
     """
     boxes = {TRUTH: sample.gt_box} if sample.gt_present else {}
     boxes[PREDICTION] = sample.pred_box
@@ -125,5 +125,5 @@ def draw_sample(frame: np.ndarray, sample) -> np.ndarray:
 
 
 def _training_iterations(runner) -> int:
-    # runner.iter would build the training loop of a run that only tests.
+    # In a run that only tests, runner.iter would build the training loop.
     return runner.iter if isinstance(runner._train_loop, BaseLoop) else 0

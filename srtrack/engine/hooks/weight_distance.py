@@ -1,4 +1,4 @@
-"""How far fine-tuning has moved the weights, on the way (Fig. 9)."""
+"""How far fine-tuning has moved the weights, during training (Fig. 9)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from srtrack.sensitivity import sensitivity_weighted_distance, weight_distances
 
 @HOOKS.register_module()
 class WeightDistanceHook(Hook):
-    """Logs the mean relative distance of the trainable weights from those that training began with.
+    """Logs the mean relative distance of the trainable weights from their initial values.
 
-    ``weight_distance`` weighs all parameters alike, ``sensitivity_weighted_distance`` by their prior
+    ``weight_distance`` weighs all parameters equally, ``sensitivity_weighted_distance`` by their prior
     sensitivity (Fig. 9); both are in the log, in ``scalars.json`` and in the other backends.
     ``tools/analysis_tools/weight_distance_curve.py`` draws them.
 
-    It costs one copy of the trainable weights in memory, a file of them (``start_weights.pth`` in
-    the work dir, for resuming), and each time two passes over them.
+    The hook keeps one copy of the trainable weights in memory and one in a file
+    (``start_weights.pth`` in the work dir, for resuming); each record takes two passes over them.
 
     Args:
-        interval (int): Iterations between two records. That of the logger lets each be seen.
+        interval (int): Iterations between two records. With the logger's interval, each is logged.
         prior (str, optional): File of prior sensitivities (``prior_sensitivity.json`` of a work
-            dir). Default: those of the optimizer wrapper. Full fine-tuning measures none, so give
-            it the file of the regularized run that it is compared with.
+            dir). Default: the optimizer wrapper's. Full fine-tuning measures none, so give it the
+            file of the regularized run that it is compared with.
 
     Raises:
         ValueError: ``interval`` is not positive, or the weights are sharded.
@@ -40,7 +40,7 @@ class WeightDistanceHook(Hook):
         CheckpointError: That file cannot be read, or belongs to other weights.
     """
 
-    #: In the work dir: the weights that training began with.
+    #: File in the work dir with the initial weights.
     FILE = 'start_weights.pth'
 
     def __init__(self, interval: int = 50, prior: str | None = None):
@@ -52,17 +52,17 @@ class WeightDistanceHook(Hook):
         self._sensitivity: dict[str, float] | None = None
 
     def before_train(self, runner) -> None:
-        """Remember the weights, or for a resumed run read them."""
+        """Store the initial weights; a resumed run reads them."""
         weights = _trainable(runner.model)
         if any(hasattr(weight, 'to_local') for weight in weights.values()):
             raise ValueError(
-                'WeightDistanceHook needs whole weights, and these are sharded: leave it out and '
+                'WeightDistanceHook needs whole weights, but these are sharded: leave it out and '
                 'compare checkpoints with tools/analysis_tools/weight_distance.py'
             )
         if self.prior is not None:
             prior_pass = PriorPass(unwrapped(runner.model), weights)
             self._sensitivity = prior_pass.inherit(load_prior(self.prior, {}, {}))
-        if not is_main_process():  # all ranks have the same weights
+        if not is_main_process():  # all processes have the same weights
             return
         path = osp.join(runner.work_dir, self.FILE)
         if runner._resume:
@@ -81,7 +81,7 @@ class WeightDistanceHook(Hook):
         try:
             with whole_file(path) as file:
                 torch.save(self._start, file)
-        except RuntimeError as error:  # of PyTorch, which does not tell the file
+        except RuntimeError as error:  # PyTorch's error does not name the file
             raise OSError(f'cannot write {path}: {error}') from error
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:

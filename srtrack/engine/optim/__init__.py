@@ -1,4 +1,4 @@
-"""Optimizer wrappers and what builds them."""
+"""Optimizer wrappers and their constructor."""
 
 from .constructor import TrainableOptimWrapperConstructor
 from .mixed_precision import use_mixed_precision

@@ -1,4 +1,4 @@
-"""Optimizers that hold the trainable parameters only."""
+"""Optimizers that hold only trainable parameters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from srtrack.registry import OPTIM_WRAPPER_CONSTRUCTORS
 class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """MMEngine's constructor, without frozen parameters and with one group per setting.
 
-    MMEngine hands frozen parameters to the optimizer, and with ``paramwise_cfg`` makes one group of
-    each parameter, which keeps an optimizer from treating many tensors in one go.
+    MMEngine hands frozen parameters to the optimizer, and with ``paramwise_cfg`` makes one group per
+    parameter, which keeps an optimizer from stepping many tensors at once.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
@@ -28,12 +28,10 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 merged = groups.setdefault(key, dict(settings, params=[]))
                 merged['params'] += trainable
         if not groups:
-            raise ValueError(
-                'no parameter of the model is trainable: see frozen=[...] of the model'
-            )
+            raise ValueError("no parameter of the model is trainable: see the model's frozen=[...]")
         optimizer.param_groups[:] = groups.values()
         held = {id(p) for group in groups.values() for p in group['params']}
-        for param in list(optimizer.state):  # Adagrad begins it at once, for frozen ones as well
+        for param in list(optimizer.state):  # Adagrad creates state at once, also for frozen ones
             if id(param) not in held:
                 del optimizer.state[param]
         return wrapper

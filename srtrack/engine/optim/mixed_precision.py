@@ -1,4 +1,4 @@
-"""What ``train.py --amp`` does to a config."""
+"""The effect of ``train.py --amp`` on a config."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from mmengine.config import Config
 
 
 def use_mixed_precision(config: Config) -> None:
-    """Replace the optimizer wrapper of ``config`` by its mixed-precision counterpart.
+    """Replace the optimizer wrapper of ``config`` with its mixed-precision counterpart.
 
-    MMEngine's plain wrapper becomes ours without sensitivities, because MMEngine's own mixed
-    precision asks for a GPU.
+    MMEngine's plain wrapper becomes ours without sensitivities, because MMEngine's mixed precision
+    requires a GPU.
 
     Raises:
-        ValueError: There is no counterpart of the wrapper.
+        ValueError: The wrapper has no counterpart.
     """
     wrapper = config.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper').split('.')[-1]

@@ -23,38 +23,38 @@ _PRIOR_KEY = 'prior_sensitivity'
 
 @OPTIM_WRAPPERS.register_module()
 class SensitivityOptimWrapper(OptimWrapper):
-    """Takes back a part of each parameter's update, the larger the more sensitive it is (Eq. 15).
+    """Takes back part of each parameter's update: the more sensitive, the larger the part (Eq. 15).
 
-    The wrapped optimizer may be any; it does its step on the plain gradients, and the result is
-    blended with the old parameters (see :class:`srtrack.sensitivity.ScaledStep`). Accumulation and
-    clipping work as in MMEngine's wrapper. Unless told otherwise it is the paper's: kappa 0.6 and
-    sensitivities of at most 0.99. Gradients are ranked by histogram, at a few times the cost of
-    AdamW; ``rank='exact'`` sorts them, at 50 to 80 times.
+    Any optimizer can be wrapped. It steps on the plain gradients, and the result is blended with
+    the old parameters (see :class:`srtrack.sensitivity.ScaledStep`). Accumulation and clipping work
+    as in MMEngine's wrapper. The defaults are the paper's: kappa 0.6 and sensitivities of at most
+    0.99. Gradients are ranked by histogram, at a few times the cost of AdamW; ``rank='exact'`` sorts
+    them, at 50 to 80 times.
 
-    Prior sensitivities come from :class:`PriorSensitivityHook` or :meth:`set_prior` and travel in
+    Prior sensitivities come from :class:`PriorSensitivityHook` or :meth:`set_prior` and are saved in
     checkpoints. Without them only transfer sensitivity acts. The time t/T of Eq. 14 is the number
-    of this update, from 1, over the number of updates that MMEngine's loop plans; outside of a loop
-    it stays 0.
+    of this update, from 1, over the number of updates that MMEngine's loop plans; outside a loop it
+    stays 0.
 
-    Parameters are found by name in the model that :meth:`optim_context` is entered with, as
-    MMEngine's ``train_step`` does; those that are unfrozen or added to the optimizer later are found
-    at the next one. The model may be compiled, data parallel, or sharded by torch's
-    ``fully_shard`` (before the optimizer is made): ranks are then those of one process.
+    Parameter names come from the model given to :meth:`optim_context`, as in MMEngine's
+    ``train_step``; parameters that are unfrozen or added to the optimizer later are found at its
+    next call. The model may be compiled, data parallel, or sharded by torch's ``fully_shard``
+    (before the optimizer is made): ranks then equal those of one process.
 
     Args:
         optimizer (Optimizer): The wrapped optimizer.
         kappa (float): Sensitivity harmony coefficient of Eq. 14, in [0, 1].
         max_sensitivity (float): Largest joint sensitivity, in [0, 1].
-        use_prior (bool): Whether prior sensitivity takes part. A term that does not counts as 0.
-        use_transfer (bool): Whether transfer sensitivity takes part. With neither, the wrapper
-            is MMEngine's own.
-        rank (str): How squared gradients are ranked: ``'histogram'`` or ``'exact'``.
-        scope (str): Whether they are ranked within each ``'tensor'`` or over all, ``'global'``.
-        params (str, optional): Regular expression, searched for in parameter names; others are
-            updated as if this wrapper were MMEngine's own. Default: all trainable parameters.
+        use_prior (bool): Whether to use prior sensitivity. An unused term counts as 0.
+        use_transfer (bool): Whether to use transfer sensitivity. With neither, the wrapper acts as
+            MMEngine's own.
+        rank (str): How to rank squared gradients: ``'histogram'`` or ``'exact'``.
+        scope (str): Whether to rank them within each ``'tensor'``, or ``'global'``, over all.
+        params (str, optional): Regular expression that selects parameter names (``re.search``);
+            others are updated as by MMEngine's wrapper. Default: all trainable parameters.
         log_interval (int): Updates between two records of the statistics (mean sensitivity, share
             of the update removed, Eq. 9's sparsity, Eq. 12's risk for sigma = 1 and the gradient
-            before it is clipped), over all shards; 0 for never.
+            before clipping), over all shards; 0 for never.
         keep_gradients (bool): Rank a copy of the gradients, for optimizers that write into them
             (MMPretrain's ``Lamb``, foreach ``Rprop``); an error says when it is needed.
         **kwargs: ``accumulative_counts`` and ``clip_grad`` of :class:`mmengine.optim.OptimWrapper`.
@@ -109,16 +109,16 @@ class SensitivityOptimWrapper(OptimWrapper):
         Parameters without a score have prior sensitivity 0.
 
         Raises:
-            ValueError: A score is out of range, or no name is one of a regularised parameter.
+            ValueError: A score is out of range, or no name matches a regularised parameter.
         """
         self._prior = {name: float(score) for name, score in prior.items()}
         self._bind(model)
 
     def regularized_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
-        """The parameters of ``model`` that this wrapper scales the updates of, by name.
+        """The parameters of ``model`` whose updates this wrapper scales, by name.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There are none.
         """
         model = unwrapped(model)
         held = {id(p) for group in self.optimizer.param_groups for p in group['params']}
@@ -143,17 +143,16 @@ class SensitivityOptimWrapper(OptimWrapper):
         with super().optim_context(model):
             yield
 
-    @torch.compiler.disable  # where a train_step is compiled: nothing to gain, minutes to trace it
+    @torch.compiler.disable  # tracing it in a compiled train_step takes minutes and gains nothing
     def step(self, closure: Callable | None = None, **kwargs) -> None:
-        """Clip if configured, let the optimizer step, and scale what it did.
+        """Clip if configured, let the optimizer step, and scale its update.
 
-        A closure is run once, before clipping, for torch's own optimizers, which would run it first
-        of all. ``LBFGS`` and optimizers of others get it; the gradients that are there before are
-        ranked.
+        PyTorch's own optimizers run a closure first; for them it is run once, before clipping.
+        ``LBFGS`` and third-party optimizers receive the closure; the existing gradients are ranked.
 
         Raises:
-            RuntimeError: An optimizer that gets the closure has no gradients yet, or losses are
-                scaled, which torch does not do in closures.
+            RuntimeError: An optimizer that receives the closure has no gradients yet, or losses are
+                scaled, which torch does not support with closures.
         """
         if not self._has_names and (self._scaled is None or self._has_new_parameters()):
             self._bind_without_names()
@@ -183,7 +182,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         return {**super().state_dict(), _PRIOR_KEY: dict(self._prior)}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Restore what :meth:`state_dict` returned, or the state of MMEngine's own wrapper."""
+        """Restore the state from :meth:`state_dict`, or from MMEngine's own wrapper."""
         state_dict = dict(state_dict)
         self._prior = state_dict.pop(_PRIOR_KEY, {})
         if self._scaled is not None:
@@ -200,7 +199,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         return {id(p) for group in groups for p in group['params'] if p.requires_grad}
 
     def _has_new_parameters(self) -> bool:
-        """Whether some were unfrozen or added; those that were frozen have no gradient, no more."""
+        """Whether parameters were unfrozen or added; newly frozen ones merely have no gradient."""
         return not self._trainable() <= self._bound
 
     def _bind_without_names(self) -> None:
@@ -218,7 +217,7 @@ class SensitivityOptimWrapper(OptimWrapper):
         self._bound = self._trainable()
 
     def _run(self, closure: Callable) -> dict:
-        """Run a closure if the optimizer would begin with that; what else the optimizer is given."""
+        """Run the closure if the optimizer would run it first, else return it as an argument."""
         of_torch = type(self.optimizer).__module__.startswith('torch.optim.')
         if of_torch and not isinstance(self.optimizer, torch.optim.LBFGS):
             with torch.enable_grad():
@@ -238,17 +237,17 @@ class SensitivityOptimWrapper(OptimWrapper):
         return update / self._num_updates(self._max_counts) if self._max_counts > 0 else 0.0
 
     def _may_skip(self) -> bool:
-        """Whether a step may be skipped, so it must not be taken apart."""
+        """Whether a step may be skipped, and so must not be split."""
         return False
 
     def _unscale(self) -> None:
-        """Undo what a loss scaler did to the gradients."""
+        """Undo the loss scaler's scaling of the gradients."""
 
     def _optimizer_step(self, **kwargs) -> None:
         self.optimizer.step(**kwargs)
 
     def _record(self, statistics: dict, norm: torch.Tensor) -> None:
-        statistics.pop('gradient_norm')  # of the clipped gradient
+        statistics.pop('gradient_norm')  # it is the clipped gradient's
         learning_rate = max(group['lr'] for group in self.optimizer.param_groups)
         statistics['adaptation_risk'] = learning_rate * math.sqrt(2) * norm
         for name, value in statistics.items():
@@ -274,7 +273,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
         TypeError: ``loss_scale`` is something else.
     """
 
-    #: What the loss is always scaled by; None where the scaler finds out.
+    #: Fixed scale of the loss; None where the scaler adapts it.
     _fixed_scale: float | None = None
 
     def __init__(self, dtype: str | None = None, loss_scale='dynamic', **kwargs):
@@ -296,7 +295,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
         else:
             raise TypeError(
                 f"loss_scale={loss_scale!r} is none of 'dynamic', a number, or a dict of arguments "
-                'of torch.amp.GradScaler'
+                'for torch.amp.GradScaler'
             )
         self.loss_scaler = torch.amp.GradScaler(
             'cuda' if on_gpu else 'cpu', enabled=dtype == 'float16', **scaling
@@ -304,7 +303,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module):
-        """Autocast, and what the parent class does."""
+        """The context of the parent class, with autocast."""
         with super().optim_context(model), autocast(dtype=self.cast_dtype):
             yield
 
@@ -318,7 +317,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
         return {**super().state_dict(), 'loss_scaler': self.loss_scaler.state_dict()}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Restore what :meth:`state_dict` returned, or a state without loss scaler."""
+        """Restore the state from :meth:`state_dict`, or a state without a loss scaler."""
         state_dict = dict(state_dict)
         scaler_state = state_dict.pop('loss_scaler', None)
         if scaler_state:
@@ -327,9 +326,7 @@ class AmpSensitivityOptimWrapper(SensitivityOptimWrapper):
 
     def _run(self, closure: Callable) -> dict:
         if self.loss_scaler.is_enabled():
-            raise RuntimeError(
-                'step(closure=...) cannot be used where losses are scaled: take bfloat16'
-            )
+            raise RuntimeError('step(closure=...) cannot be used with loss scaling: use bfloat16')
         return super()._run(closure)
 
     def _may_skip(self) -> bool:
