@@ -1,4 +1,4 @@
-"""Other ways of tuning a pre-trained model without forgetting, in plain PyTorch: the method's peers."""
+"""Other methods of tuning without forgetting, in plain PyTorch: the method's peers."""
 
 from .averaging import WeightAverage
 

@@ -18,9 +18,9 @@ class WeightAverage:
     """The weighted mean of state dicts, which are added one at a time.
 
     Floating-point entries are averaged in float64 and rounded once. BatchNorm's running statistics are
-    averaged like weights; where the models differ in them, that is an approximation, and a pass over
+    averaged like weights; if the models differ in them, that is an approximation, and a pass over
     data with BatchNorm in training mode makes it exact. Integer and boolean entries, such as BatchNorm's
-    ``num_batches_tracked``, are those of the state dict that was added last. Memory: one float64 copy.
+    ``num_batches_tracked``, come from the last state dict added. Memory: one float64 copy.
 
     Example:
         >>> start, end = ({'w': torch.tensor([value])} for value in (1.0, 3.0))
@@ -41,11 +41,11 @@ class WeightAverage:
 
         Args:
             state_dict: Name -> tensor.
-            weight: Its share in the mean, relative to those of the others; at least 0.
+            weight: Its share in the mean, relative to the other weights; at least 0.
 
         Raises:
-            ValueError: Names or shapes differ from those of the first state dict, or an entry is not
-                finite; the entry is named. Or the weight is negative.
+            ValueError: Names or shapes differ from the first state dict, or an entry is not finite
+                (the message names it); or the weight is negative.
         """
         if not weight >= 0:
             raise ValueError(f'a weight of {weight} is negative')
@@ -62,7 +62,7 @@ class WeightAverage:
         self._total += weight
 
     def result(self) -> dict[str, Tensor]:
-        """The mean, in the dtypes of the state dict that was added last.
+        """The mean, in the dtypes of the last state dict added.
 
         Raises:
             ValueError: All weights are 0, or nothing was added.

@@ -1,8 +1,8 @@
-"""Other people's checkpoints: read safely, renamed to our names, checked against the model.
+"""Checkpoints of other projects: read safely, renamed to our names, checked against the model.
 
 ``load_from='ostrack:path/to/OSTrack_ep0300.pth.tar'`` works wherever MMEngine takes a checkpoint:
-each family in :data:`FAMILIES` is a prefix of its checkpoint loader. A new family is one file in
-``families/`` and a name in its table.
+each family in :data:`FAMILIES` is a prefix for its checkpoint loader. A new family needs one file
+in ``families/`` and a name in the table there.
 """
 
 from .conversion import ConversionReport, Family, convert, find_missing

@@ -18,19 +18,19 @@ StateDict = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Condensed:
-    """An entry from which, with others, the family's ``finish`` makes the entry ``name`` of ours."""
+    """An entry that the family's ``finish`` combines with others into our entry ``name``."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """An entry that our model has no use for, and why."""
+    """An entry that our model does not use, and why."""
 
     reason: str
 
 
-#: What becomes of an entry: our names for it; None says that the family has no such entry.
+#: Fate of an entry: our names for it, or one of the above; None if the family has no such entry.
 Fate = Union[list[str], Condensed, Ignored, None]
 
 
@@ -40,9 +40,9 @@ class Family:
 
     Attributes:
         name (str): Prefix of its checkpoints (``name:path``) and argument of the converter.
-        rules (Callable): From a state dict to a function that tells the :data:`Fate` of a name.
-        model (Callable): From a converted state dict to the config of the model that it is of, as
-            far as shapes tell; by this it is known what is missing. KeyError: too little to tell.
+        rules (Callable): From a state dict to a function that maps a name to its :data:`Fate`.
+        model (Callable): From a converted state dict to the config of its model, inferred from the
+            shapes and used to find missing entries. Raises KeyError if too little is there.
         finish (Callable, optional): ``finish(converted, state_dict)`` reshapes entries and adds
             the condensed ones, in place.
     """
@@ -55,13 +55,13 @@ class Family:
 
 @dataclass
 class ConversionReport:
-    """What became of every entry of a checkpoint.
+    """The fate of every entry of a checkpoint.
 
     Attributes:
         family (str): Its family.
-        mapped (dict): Name there -> our names.
-        ignored (dict): Name there -> the reason.
-        missing (list[str]): Our names that the model has and the checkpoint gives nothing for.
+        mapped (dict): Name in the checkpoint -> our names.
+        ignored (dict): Name in the checkpoint -> the reason.
+        missing (list[str]): Names in the model that the checkpoint has no entry for.
     """
 
     family: str
@@ -82,8 +82,7 @@ def convert(state_dict: StateDict, family: Family) -> tuple[StateDict, Conversio
     """Rename a foreign state dict to our names.
 
     Raises:
-        CheckpointError: An entry is not one that trackers of this family have, or two entries
-            become one.
+        CheckpointError: Trackers of this family have no such entry, or two entries map to one.
     """
     converted: StateDict = {}
     report = ConversionReport(family.name)
@@ -117,10 +116,10 @@ def convert(state_dict: StateDict, family: Family) -> tuple[StateDict, Conversio
 
 
 def find_missing(converted: StateDict, family: Family) -> list[str]:
-    """Our names for which a converted checkpoint of the family has nothing.
+    """Our names that a converted checkpoint of the family lacks.
 
     Raises:
-        CheckpointError: It has too little to tell of which model it is.
+        CheckpointError: It holds too little to infer its model.
     """
     try:
         cfg = family.model(converted)

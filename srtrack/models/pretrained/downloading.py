@@ -1,4 +1,4 @@
-"""Checkpoints from the net: one file for each URL, whatever the URL ends in."""
+"""Downloaded checkpoints: one file per URL, whatever the URL ends in."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from mmengine.runner import CheckpointLoader
 from .reading import CheckpointError, sha256, unreadable
 
 _PREFIXES = ('http://', 'https://')
-#: ``name-5c106cde.pth``: names that hold the first digits of the content's SHA-256.
+#: ``name-5c106cde.pth``: names that contain the first digits of the content's SHA-256.
 _NAMED_BY_CONTENT = re.compile(r'-([0-9a-f]{8,64})\.')
 _told: set[str] = set()
 
 
 def is_url(source: str) -> bool:
-    """Whether a checkpoint is to be downloaded."""
+    """Whether a checkpoint has to be downloaded."""
     return source.startswith(_PREFIXES)
 
 
 def downloaded(url: str) -> str:
-    """The file of a URL, downloaded where it is not there yet; says once which file is used.
+    """The file of a URL, downloaded if missing; logs once which file is used.
 
-    It lies in a folder of its own below ``checkpoints`` of PyTorch's hub (``TORCH_HOME``), named
-    after the SHA-256 of the URL. PyTorch and MMEngine look for the last part of a URL alone, and so
-    take ``b.org/best.pth`` for ``a.org/best.pth``; of their files those are used whose name holds
-    digits of their content's SHA-256 (as ``name-5c106cde.pth``) and is right.
+    Each URL has its own folder below ``checkpoints`` of PyTorch's hub (``TORCH_HOME``), named after
+    the SHA-256 of the URL. PyTorch and MMEngine only look at the last part of a URL, and so mistake
+    ``b.org/best.pth`` for ``a.org/best.pth``. A file of theirs is reused only if its name contains
+    digits of its SHA-256 (such as ``name-5c106cde.pth``) and they match.
 
     Raises:
-        CheckpointError: It cannot be downloaded, or is not what its name says.
+        CheckpointError: The file cannot be downloaded.
     """
     name = os.path.basename(unquote(urlparse(url).path)) or 'checkpoint'
     shared = os.path.join(torch.hub.get_dir(), 'checkpoints')
@@ -44,13 +44,13 @@ def downloaded(url: str) -> str:
         path = os.path.join(shared, name)
     try:
         os.makedirs(folder, exist_ok=True)
-        # The processes of a run come at the same time: one fetches the file.
+        # The processes of a run arrive at the same time: one downloads the file.
         with FileLock(os.path.join(folder, '.lock')):
             if not os.path.isfile(path):
                 torch.hub.download_url_to_file(url, path, progress=False)
     except Exception as error:
         raise CheckpointError(
-            f'{unreadable(url, error)}. Where there is no net, put the file at {path}'
+            f'{unreadable(url, error)}. Without a network, put the file at {path}'
         ) from error
     if url not in _told:
         _told.add(url)
@@ -64,7 +64,7 @@ def _has_digest(path: str, digits: str) -> bool:
 
 @CheckpointLoader.register_scheme(prefixes=_PREFIXES, force=True)
 def load_from_url(filename: str, map_location=None) -> dict:
-    """MMEngine's loader of URLs, which knew the last part of them only; tensors alone are loaded."""
+    """Replacement of MMEngine's loader of URLs; loads only tensors."""
     path = downloaded(filename)
     try:
         return torch.load(path, map_location=map_location, weights_only=True)

@@ -1,4 +1,4 @@
-"""Checkpoints of any family wherever MMEngine takes one, checked before and while loading."""
+"""Checkpoints of any family, wherever MMEngine takes one, checked before and while loading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .shipped import SHIPPED, find_shipped
 
 
 def split_source(source: str) -> tuple[str | None, str]:
-    """Family (None for checkpoints of ours) and path of a checkpoint ``[family:]path``.
+    """Family (None for our checkpoints) and path of a checkpoint ``[family:]path``.
 
     Raises:
         CheckpointError: There are no shipped weights of that name (``srtrack::name``).
@@ -32,7 +32,7 @@ def split_source(source: str) -> tuple[str | None, str]:
 
 
 def describe_source(source: str) -> dict[str, str] | None:
-    """Path and SHA-256 of a checkpoint ``[family:]path``; None where there is no file of it."""
+    """Path and SHA-256 of a checkpoint ``[family:]path``; None if it is not a file."""
     path = split_source(source)[1]
     path = downloaded(path) if is_url(path) else path
     return dict(path=path, sha256=sha256(path)) if os.path.isfile(path) else None
@@ -68,7 +68,7 @@ for _family in FAMILIES:
 def _load_shipped(filename: str, map_location='cpu') -> dict:
     path = find_shipped(filename)
     content = torch.load(path, map_location=map_location, weights_only=True)
-    # They are stored in half precision, and nothing goes on in it.
+    # They are stored in half precision and used in single precision.
     weights = {
         name: value.float() if value.is_floating_point() else value
         for name, value in content['state_dict'].items()
@@ -77,19 +77,19 @@ def _load_shipped(filename: str, map_location='cpu') -> dict:
 
 
 def check_checkpoint(source: str) -> dict | None:
-    """Make sure that a checkpoint is there and whole, before anything expensive starts.
+    """Make sure that a checkpoint exists and is whole, before anything expensive starts.
 
     Args:
         source (str): A file or a URL, with or without the prefix of its family, or shipped weights
-            (``srtrack::tiny-rgb``). What comes over HTTP is downloaded, see
-            :func:`~.downloading.downloaded`; other URLs are not checked.
+            (``srtrack::tiny-rgb``). HTTP URLs are downloaded (see
+            :func:`~.downloading.downloaded`); other URLs are not checked.
 
     Returns:
-        dict: What the file holds, with tensors on the device ``meta``; None if that is not known.
+        dict: Content of the file, with tensors on the device ``meta``; None if it is not known.
 
     Raises:
-        CheckpointError: There is no such file, it cannot be read, or is damaged (checksums of all
-            its parts are compared).
+        CheckpointError: The file does not exist, cannot be read, or is damaged (the checksum of
+            every part is compared).
     """
     family, path = split_source(source)
     if is_url(path):
@@ -102,14 +102,14 @@ def check_checkpoint(source: str) -> dict | None:
     if not os.path.isfile(path):
         raise CheckpointError(f'there is no checkpoint {source}')
     try:
-        mmap = zipfile.is_zipfile(path)  # then nothing but the index is read
+        mmap = zipfile.is_zipfile(path)  # then only the index is read
         return torch.load(path, map_location='meta', weights_only=True, mmap=mmap)
     except Exception as error:
         raise CheckpointError(unreadable(source, error)) from error
 
 
 def _check_sums(path: str) -> None:
-    # PyTorch does not look at them: a bit that has flipped on a disk would become a weight.
+    # PyTorch ignores them: a bit that flipped on a disk would end up in a weight.
     if not (os.path.isfile(path) and zipfile.is_zipfile(path)):  # a pipe would wait for its writer
         return
     try:
@@ -127,7 +127,7 @@ def read_checkpoint(source: str) -> dict[str, Tensor]:
     """State dict of a checkpoint ``[family:]path`` in our names, on the CPU.
 
     Raises:
-        CheckpointError: There is no such file, it cannot be read, or is not of that family.
+        CheckpointError: The file does not exist, cannot be read, or is not of that family.
     """
     check_checkpoint(source)
     content = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
@@ -135,21 +135,21 @@ def read_checkpoint(source: str) -> dict[str, Tensor]:
 
 
 def state_dict_of(content) -> dict[str, Tensor]:
-    """The weights in what a checkpoint holds: its entry ``state_dict``, or all of it."""
+    """The weights in the content of a checkpoint: its entry ``state_dict``, or all of it."""
     return content.get('state_dict', content) if isinstance(content, Mapping) else content
 
 
 def load_weights(model: nn.Module, state_dict: dict[str, Tensor], source: str) -> None:
-    """Load ``state_dict`` into ``model``, every entry of it and of the model.
+    """Load ``state_dict`` into ``model``; the entries of both must match exactly.
 
-    A model that composes a pre-trained one (:class:`DualBranch`) takes its checkpoint, too.
+    A model composed of a pre-trained one (:class:`DualBranch`) also loads that one's checkpoint.
 
     Args:
-        source (str): Where the weights come from, for the error message.
+        source (str): Where the weights come from, for error messages.
 
     Raises:
-        CheckpointError: It holds no tensors by name, entries are missing, left over, or of another
-            shape, or a weight is not finite.
+        CheckpointError: ``state_dict`` holds no named tensors; entries are missing, left over or of
+            another shape; or a weight is not finite.
     """
     if not isinstance(state_dict, Mapping):
         raise CheckpointError(f'{source} holds no state dict, but a {type(state_dict).__name__}')

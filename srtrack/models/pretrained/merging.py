@@ -1,4 +1,4 @@
-"""Averages of whole checkpoints, also of a one-stream tracker and the dual one that it became."""
+"""Averages of whole checkpoints, including a one-stream tracker and the dual one tuned from it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _BACKBONE = 'backbone.'
 def merge_checkpoints(sources: Sequence[str], weights: Sequence[float]) -> dict:
     """The weighted mean of checkpoints; see :class:`~srtrack.tuning.WeightAverage` for its rules.
 
-    A one-stream checkpoint is expanded, as a dual tracker does that starts from it, where the last
-    checkpoint is a dual one. Of a checkpoint with a moving average (``EMAHook``) the average counts.
+    If the last checkpoint is a dual tracker, one-stream checkpoints are expanded to it, as when a
+    dual tracker starts from them. If a checkpoint has a moving average (``EMAHook``), it is used.
 
     Args:
         sources: Checkpoints ``[family:]path``.
         weights: Share of each, at least 0; they need not add up to 1.
 
     Returns:
-        dict: ``state_dict``, and ``meta``: that of the last checkpoint, and what was merged.
+        dict: ``state_dict``, and the last checkpoint's ``meta`` with the merged sources added.
 
     Raises:
-        CheckpointError: A file cannot be read, or is of another architecture; the entry is named.
+        CheckpointError: A file cannot be read, or is of another architecture; the message names the
+            entry.
     """
     for source in sources:
         check_checkpoint(source)
@@ -54,7 +55,7 @@ def merge_checkpoints(sources: Sequence[str], weights: Sequence[float]) -> dict:
 
 
 def _expanded(state_dict: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A one-stream state dict under the names of a dual ``target``; any other one as it is."""
+    """A one-stream state dict under the names of a dual ``target``; others are returned as is."""
     if not _is_dual(target) or _is_dual(state_dict):
         return state_dict
 

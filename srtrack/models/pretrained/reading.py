@@ -1,4 +1,4 @@
-"""Reading other people's checkpoints without running what is pickled in them."""
+"""Read checkpoints of other projects without running pickled code."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
-#: Code of the pytracking family, and a dict with attributes that some of it pickles.
+#: Code of the pytracking family, and a dict with attributes that some of its files contain.
 _HARMLESS = ('lib.', 'easydict.EasyDict')
-#: What tensors and their containers are pickled by; the unpickler of PyTorch judges each of these.
+#: Names used to pickle tensors and their containers; PyTorch's unpickler judges each of these.
 _TENSORS = ('torch.', 'collections.OrderedDict', '_codecs.encode')
-#: A file of torch < 1.6 is a row of pickles; the fourth one holds the object.
+#: A file of torch < 1.6 is a sequence of pickles; the fourth one holds the object.
 _LEGACY_PICKLES = 4
 
 
@@ -28,16 +28,16 @@ class CheckpointError(RuntimeError):
 def read_foreign_checkpoint(path: str, map_location='cpu') -> dict[str, Tensor]:
     """Read a training checkpoint of the pytracking family without running its pickled code.
 
-    Such files hold, beside the tensors, objects of classes ``lib.train.admin...`` that exist only
-    in their authors' repositories. These become plain dicts; a file that asks for anything else
-    than them and tensors is refused. Both the zip files of torch >= 1.6 and the bare pickles before
-    it are read, archives of type tar are not (``.pth.tar`` is a name only).
+    Besides tensors, such files hold objects of classes ``lib.train.admin...`` that exist only in
+    their authors' repositories. These become plain dicts; a file that needs any other class is
+    refused. Both the zip files of torch >= 1.6 and the bare pickles before it are read; tar archives
+    are not (``.pth.tar`` is only a name).
 
     Returns:
         dict: The network's state dict (entry ``net``, or the file itself if it is one).
 
     Raises:
-        CheckpointError: The file is missing, is no checkpoint, or asks for code to be run.
+        CheckpointError: The file is missing, is no checkpoint, or would run code.
     """
     if not os.path.isfile(path):
         raise CheckpointError(f'no checkpoint at {path}')
@@ -56,15 +56,15 @@ def read_foreign_checkpoint(path: str, map_location='cpu') -> dict[str, Tensor]:
 
 
 def unreadable(source: str, error: Exception) -> str:
-    """What to tell of a file that PyTorch cannot load.
+    """Error message for a file that PyTorch cannot load.
 
-    PyTorch's own text begins with the advice to switch the protection against code in it off.
+    PyTorch's own message advises to switch off the protection against code in the file.
     """
     text = str(error).strip() or type(error).__name__
     reason, foreign = text.splitlines()[0], re.search(r'GLOBAL (\S+)', text)
     if foreign:
         reason = (
-            f'it holds {foreign[1]}, and only tensors are loaded. A checkpoint of another project takes '
+            f'it holds {foreign[1]}, and only tensors are loaded. A checkpoint of another project needs '
             'the prefix of its family, such as ostrack:FILE'
         )
     elif reason.startswith('Weights only load failed') or isinstance(error, (EOFError, ValueError)):
@@ -73,7 +73,7 @@ def unreadable(source: str, error: Exception) -> str:
 
 
 def _foreign_names(path: str) -> list[str]:
-    """Names of the classes that a file pickles beside tensors, all of them known and harmless."""
+    """Names of the classes that a file pickles besides tensors, all known and harmless."""
     if zipfile.is_zipfile(path):
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     elif tarfile.is_tarfile(path):
@@ -93,7 +93,7 @@ def _foreign_names(path: str) -> list[str]:
 
 
 def _names_in_legacy_file(path: str) -> list[str]:
-    """As :func:`torch.serialization.get_unsafe_globals_in_checkpoint`; looks, and runs nothing."""
+    """Classes named in a file of torch < 1.6, found without running anything."""
     names = set()
     with open(path, 'rb') as file:
         for _ in range(_LEGACY_PICKLES):
@@ -104,7 +104,7 @@ def _names_in_legacy_file(path: str) -> list[str]:
 
 
 class _StandIn:
-    """Takes any arguments and comes as a dict, which takes the items and attributes of any object."""
+    """Accepts any arguments and becomes a dict, which can hold any object's items and attributes."""
 
     def __new__(cls, *args, **kwargs) -> OrderedDict:
         return OrderedDict()

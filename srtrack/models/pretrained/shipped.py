@@ -8,12 +8,12 @@ import srtrack
 
 from .reading import CheckpointError
 
-#: What comes before the name of weights of ours, wherever a checkpoint is named.
+#: Prefix of the names of shipped weights, wherever a checkpoint is named.
 SHIPPED = 'srtrack::'
 
 
 def shipped_weights() -> dict[str, Path]:
-    """File of each shipped checkpoint, by its name. Beside it, ``<name>.yml`` tells how it was made."""
+    """File of each shipped checkpoint by name. ``<name>.yml`` beside it says how it was made."""
     folder = Path(srtrack.__file__).parent / 'weights'
     return {path.stem: path for path in sorted(folder.glob('*.pth'))}
 
@@ -22,11 +22,11 @@ def find_shipped(source: str) -> str:
     """File of the checkpoint ``srtrack::<name>``.
 
     Raises:
-        CheckpointError: There is none of that name; the message lists those that there are.
+        CheckpointError: No shipped weights have that name; the message lists the names.
     """
     weights = shipped_weights()
     name = source[len(SHIPPED) :]
     if name not in weights:
         names = ', '.join(SHIPPED + each for each in weights) or 'none'
-        raise CheckpointError(f'srtrack comes without weights {source}; there are {names}')
+        raise CheckpointError(f'srtrack has no shipped weights {source}; available: {names}')
     return str(weights[name])

@@ -1,4 +1,4 @@
-"""Checkpoints of ours as files to keep: written whole or not at all, named by what is in them."""
+"""Write our checkpoints for publication: whole or not at all, named by their content."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def write_checkpoint(content: dict, path: str | Path) -> str:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:  # a name would go into what PyTorch writes, and into its hash
+    with whole_file(path) as file:  # given a name, PyTorch would write it into the file
         torch.save(content, file)
     return sha256(str(path))
 
 
 def published_content(checkpoint: dict, weights: str | None = None, bare: bool = False) -> dict:
-    """What of a training checkpoint of ours is worth publishing: the weights and ``meta``.
+    """The parts of a training checkpoint to publish: the weights and ``meta``.
 
     With MMEngine's ``EMAHook``, ``state_dict`` holds the average and ``ema_state_dict`` the weights
     that were averaged.
 
     Args:
         weights (str, optional): ``ema`` or ``raw``. Default: the average if there is one.
-        bare: The weights alone, in half precision: ``meta`` tells of the machine and its folders.
+        bare: Only the weights, in half precision: ``meta`` reveals the machine and its folders.
 
     Raises:
-        CheckpointError: It holds no weights, or no average though that was asked for.
+        CheckpointError: The checkpoint holds no weights, or lacks a requested average.
     """
     state_dict: dict[str, Tensor] | None = checkpoint.get('state_dict')
     if not state_dict:
@@ -56,7 +56,7 @@ def published_content(checkpoint: dict, weights: str | None = None, bare: bool =
             if name.startswith(_EMA_PREFIX)
         }
         state_dict = {**state_dict, **raw}
-    # Copies, because a view of a larger storage would be saved with all of it.
+    # Copies, because a view would be saved with its whole storage.
     state_dict = {name: value.detach().clone() for name, value in state_dict.items()}
     if bare:
         return dict(state_dict={name: _halved(value) for name, value in state_dict.items()})

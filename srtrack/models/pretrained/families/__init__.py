@@ -1,4 +1,4 @@
-"""One file for each project whose checkpoints can be read; this table names them all."""
+"""One file per project whose checkpoints can be read, and the table of all of them."""
 
 from ..conversion import Family
 from .ostrack import DROPTRACK, OSTRACK

@@ -1,4 +1,4 @@
-"""The centre head, which all these projects name alike."""
+"""The centre head, which has the same names in all these projects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PART = {'0': 'conv.', '1': 'bn.', None: ''}
 
 
 def head_fate(name: str) -> list[str] | None:
-    """Ours for a name in the head: ``conv1_ctr.0.weight`` is ``head.score.0.conv.weight``."""
+    """Our name for a name in the head: ``conv1_ctr.0.weight`` is ``head.score.0.conv.weight``."""
     match = _LAYER.match(name)
     if match is None:
         return None
@@ -21,6 +21,6 @@ def head_fate(name: str) -> list[str] | None:
 
 
 def head_model(converted: dict[str, Tensor]) -> dict:
-    """Config of the head that a converted state dict has."""
+    """Config of the head in a converted state dict."""
     channels, in_channels = converted['head.score.0.conv.weight'].shape[:2]
     return dict(type='CenterHead', in_channels=in_channels, channels=channels)

@@ -1,4 +1,4 @@
-"""OSTrack (Ye et al., ECCV 2022) and DropTrack (Wu et al., CVPR 2023), which has OSTrack's code."""
+"""OSTrack (Ye et al., ECCV 2022) and DropTrack (Wu et al., CVPR 2023), which uses OSTrack's code."""
 
 from __future__ import annotations
 

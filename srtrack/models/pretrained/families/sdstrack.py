@@ -11,7 +11,7 @@ from ..conversion import Family, Fate, Ignored
 from .center_head import head_model
 from .ostrack import OSTRACK, vit_model
 
-#: Blocks in which the public code lets the modalities meet; its files have adapters for all.
+#: Blocks in which the public code fuses the modalities; its files have adapters for all blocks.
 _FUSION = ('3', '6', '9', '11')
 _IDLE = Ignored('adapters of blocks in which the modalities do not meet')
 _UNUSED = Ignored('position embeddings of both modalities together, which SDSTrack does not use')

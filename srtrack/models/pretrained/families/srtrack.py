@@ -1,4 +1,4 @@
-"""The dual-branch trackers of the public SRTrack code, over OSTrack and over DropTrack."""
+"""The dual-branch trackers of the public SRTrack code, over OSTrack and DropTrack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conversion import Family, Fate
 from .center_head import head_fate, head_model
 from .ostrack import UNUSED, vit_model
 
-#: Which block of the branches each of its fusion blocks follows, by their order in the file.
+#: Branch block after which each fusion block comes, in the order of the file.
 _FUSION = ('2', '5', '8', '11')
 _BRANCH = dict(rgb='rgb', event='aux')
 
@@ -26,7 +26,7 @@ def _rules(state_dict: dict[str, Tensor]) -> Callable[[str], Fate]:
         if rest in ('cls_token', 'pos_embed'):
             return UNUSED
         if re.match(r'(temporal_)?pos_embed_[zx]$', rest):
-            # One parameter that both branches share there, and do not train.
+            # One frozen parameter, which both branches share in the public code.
             return [f'backbone.rgb.{rest}', f'backbone.aux.{rest}']
         match = re.match(r'blocks_cross\.([0-3])\.(.+)$', rest)
         if match:

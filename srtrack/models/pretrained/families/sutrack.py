@@ -35,7 +35,7 @@ _LEAF = [
 
 
 def _rules(state_dict: dict[str, Tensor]) -> Callable[[str], Fate]:
-    # The stem's blocks, the ones without attention, count as the first of the encoder's blocks.
+    # The stem's blocks, which have no attention, are numbered as the encoder's first blocks.
     indices = re.findall(r'encoder\.body\.blocks\.(\d+)\.attn\.', ' '.join(state_dict))
     first = min(map(int, indices), default=0)
 
@@ -86,15 +86,15 @@ def _finish(converted: dict[str, Tensor], state_dict: dict[str, Tensor]) -> None
 
 
 def empty_sentence(tower: dict[str, Tensor]) -> Tensor:
-    """Token (1, 1, D) that SUTrack appends where a data set has no sentences.
+    """Token (1, 1, D) that SUTrack appends if a data set has no sentences.
 
-    There it embeds 77 zeros by CLIP and takes the feature of the largest, that is the first, token.
-    CLIP's attention is causal: the first token sees itself alone, whatever its queries and keys.
+    SUTrack then embeds 77 zeros with CLIP and takes the feature of the largest token, here the first.
+    CLIP's attention is causal: the first token attends only to itself, whatever its queries and keys.
 
     Args:
         tower (dict): State dict of SUTrack's text encoder: all of CLIP (``clip.*``, Radford et al.,
-            ICML 2021), of which the text tower ``clip.transformer.*`` counts here and the image
-            tower ``clip.visual.transformer.*`` does not, and the projection ``text_proj``.
+            ICML 2021) and the projection ``text_proj``. Of CLIP only the text tower
+            ``clip.transformer.*`` is used, not the image tower ``clip.visual.transformer.*``.
 
     Raises:
         KeyError: A layer is missing.
@@ -134,7 +134,7 @@ def _model(converted: dict[str, Tensor]) -> dict:
     if len(merges) != 2:
         raise KeyError('backbone.stem.*.reduction.weight, twice')
     depth = len({name.split('.')[2] for name in converted if name.startswith('backbone.blocks.')})
-    # Search regions of twice the template's side have four times its tokens.
+    # A search region has twice the template's side, so four times its tokens.
     template_size = 16 * math.isqrt(converted['backbone.pos_embed'].shape[1] // 5)
     channels = converted['backbone.patch_embed.weight'].shape[1]
     backbone = dict(
