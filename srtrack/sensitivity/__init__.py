@@ -1,17 +1,17 @@
 """Sensitivity-aware regularized tuning: the method, in plain PyTorch.
 
-A model that was trained on a source domain is tuned to a target domain, and each update is taken
-back in part where the model is sensitive:
+A model that was trained on a source domain is tuned to a target domain, and part of each update is
+taken back where the model is sensitive:
 
 1. :func:`partition_operations` groups the parameters into operations; an estimator of
    :mod:`~srtrack.sensitivity.prior` measures how sharply the *source* loss curves along each
    (Eq. 5 to 8), once and before tuning; :func:`rank_operations` keeps only the order.
-2. While tuning, squared gradients are ranked at every step (Eq. 13; :func:`exact_rank`,
+2. During tuning, squared gradients are ranked at every step (Eq. 13; :func:`exact_rank`,
    :func:`histogram_rank`).
 3. :func:`joint_sensitivity` mixes both ranks, the prior first, the transfer later (Eq. 14).
 4. :class:`ScaledStep` lets any optimizer make its update and keeps the share 1 - s of it (Eq. 15).
 
-``ranks.py``, ``schedule.py`` and ``scaled_step.py`` are all that decides a number in a step.
+Only ``ranks.py``, ``schedule.py`` and ``scaled_step.py`` decide the numbers of a step.
 :mod:`~srtrack.sensitivity.accelerators` holds faster ways to the same numbers.
 """
 

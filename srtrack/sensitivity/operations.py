@@ -22,8 +22,8 @@ def partition_operations(
 
     Args:
         module (nn.Module): Any module.
-        pattern (str, optional): Regular expression, searched for (``re.search``) in parameter
-            names; only parameters in which it is found are kept. Default: all.
+        pattern (str, optional): Regular expression that selects parameter names (``re.search``).
+            Default: all.
 
     Returns:
         dict[str, tuple[str, ...]]: Operation name to parameter names as in ``named_parameters()``,

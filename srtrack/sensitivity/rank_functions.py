@@ -39,16 +39,16 @@ def exact_rank(grad: Tensor, out: Tensor | None = None) -> Tensor:
 def histogram_rank(
     grad: Tensor, bits: int = 14, out: Tensor | None = None, scratch: Tensor | None = None
 ) -> Tensor:
-    """As :func:`exact_rank`, read off a :class:`MagnitudeHistogram`, which bounds the error.
+    """Rank of the squared gradient within its tensor, read off a :class:`MagnitudeHistogram`.
 
-    At 14 bits it is 4e-3 for a Gaussian gradient, and half a rank in the worst case of n different
-    values within 1.6 % of each other. The order of any two elements further apart than that is
-    right. Tensors of up to 4096 elements and 16-bit floats come out exact.
+    At 14 bits the error is 4e-3 for a Gaussian gradient, and half a rank in the worst case of n
+    different values within 1.6 % of each other. Elements further apart than that are in the right
+    order. Tensors of up to 4096 elements and 16-bit floats are exact.
 
     Args:
-        grad (Tensor): As of :func:`exact_rank`.
-        bits (int): Leading bits of |g| that make a bin, 9 to 20.
-        out (Tensor, optional): As of :func:`exact_rank`.
+        grad (Tensor): Gradient of any shape; float16, bfloat16, float32 or float64.
+        bits (int): Leading bits of |g| that define a bin, 9 to 20.
+        out (Tensor, optional): Where to write the rank, of the gradient's shape.
         scratch (Tensor, optional): int32 buffer; the gradient is counted in pieces of its length.
     """
     if grad.numel() <= SORTED_BELOW:
@@ -64,14 +64,14 @@ def exact_rank_global(
     process_group: dist.ProcessGroup | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> list[Tensor]:
-    """As :func:`exact_rank`, over the elements of all tensors together.
+    """Exact ranks over the elements of all tensors together.
 
     Args:
         grads (Sequence[Tensor]): Gradients on one device; compared in their promoted dtype.
         process_group (ProcessGroup, optional): For *sharded* parameters: the group whose processes
             hold the other shards. Each must have room for all magnitudes. Under plain data
             parallelism every process holds all gradients: leave it out.
-        dtype (torch.dtype): Of the ranks; float32 or float64.
+        dtype (torch.dtype): Dtype of the ranks; float32 or float64.
 
     Returns:
         list[Tensor]: Ranks in [0, 1] of the gradients' shapes.
@@ -83,9 +83,9 @@ def exact_rank_global(
 def histogram_rank_global(
     grads: Sequence[Tensor], process_group: dist.ProcessGroup | None = None, bits: int = 14
 ) -> list[Tensor]:
-    """As :func:`exact_rank_global` by :func:`histogram_rank`; processes send one table.
+    """Histogram ranks over the elements of all tensors together; processes exchange one table.
 
-    Each process must pass at least one tensor (it may be empty), of the same dtypes.
+    Each process must pass at least one tensor (it may be empty), with the same dtypes.
     """
     return _all_ranks(grads, process_group, 'histogram', bits, torch.float32)
 

@@ -4,8 +4,8 @@ Ranking g^2 is ranking |g|, which unlike g^2 does not underflow. The *exact* ran
 *histogram* rank reads it off a histogram of the leading bits of |g| in two passes over the
 gradient, with a bound on its error (:class:`MagnitudeHistogram`).
 
-Zeros tie for the lowest rank, infinities come after every finite value and NaN after those, so a
-rank is always finite.
+Zeros tie for the lowest rank, infinities come after every finite value and NaN after infinities, so
+a rank is always finite.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sharding import Groups, gather_over, sum_over
 
 #: Up to this size sorting is quicker than setting up a table, and exact.
 SORTED_BELOW = 1 << 12
-#: Elements that are counted at a time on the CPU: their bins stay in a core's cache.
+#: Elements counted at a time on the CPU, so that their bins stay in a core's cache.
 _COUNTED = 1 << 17
 
 _INTEGERS = {
@@ -43,25 +43,25 @@ class Gradient(NamedTuple):
 
     local: Tensor
     numel: int
-    """Elements of all shards together."""
+    """Number of elements of all shards together."""
     groups: Groups
-    """The processes that hold the other shards; empty where there are none."""
+    """Groups of the processes that hold the other shards; empty if it is not sharded."""
 
 
 class Ranks(NamedTuple):
-    """Ranks of a gradient's elements, or what :meth:`map` made of them, in one of three forms."""
+    """Ranks of a gradient's elements, or a function of them, in one of three forms."""
 
     values: Tensor
-    """One number (0-d), one by element in the gradient's order (1-D), or one by bin (1-D)."""
+    """One number (0-d), one per element in the gradient's order (1-D), or one per bin (1-D)."""
     histogram: MagnitudeHistogram | None = None
-    """What knows an element's bin, where values are by bin."""
+    """Gives the bin of an element if there is one value per bin."""
 
     def map(self, function: Callable[[Tensor], Tensor], dtype: torch.dtype) -> Ranks:
-        """A function of the ranks. It works element by element and is computed in ``dtype``."""
+        """Apply an element-wise function to the ranks, computed in ``dtype``."""
         return self._replace(values=function(self.values.to(dtype)))
 
     def of(self, gradient: Tensor) -> Tensor:
-        """The value of each element, of the gradient's shape."""
+        """The value of each element, in the gradient's shape."""
         if self.histogram is None:
             one = self.values.dim() == 0
             return self.values.expand_as(gradient) if one else self.values.view_as(gradient)
@@ -70,10 +70,10 @@ class Ranks(NamedTuple):
 
 
 def count_magnitudes(values: Sequence[Tensor], bits: int, together: bool) -> Tensor:
-    """Counts as of a :class:`MagnitudeHistogram` of n 1-D contiguous tensors of one dtype.
+    """Counts of a :class:`MagnitudeHistogram` for n 1-D contiguous tensors of one dtype.
 
     Returns:
-        Tensor: (n, bins), or (1, bins) where tensors are counted ``together``; int64.
+        Tensor: (n, bins), or (1, bins) if tensors are counted ``together``; int64.
     """
     rows = []
     for index, tensor in enumerate(values):
@@ -88,14 +88,14 @@ def rank_together(
 ) -> list[Ranks]:
     """Rank the elements of all gradients among each other (``scope='global'``).
 
-    Talks to the processes that hold shards.
+    Communicates with the processes that hold other shards.
 
     Args:
         gradients (Sequence[Gradient]): At least one, all on one device; compared in their promoted
             dtype.
         rank (str): ``'exact'`` or ``'histogram'``.
         bits (int): See :class:`MagnitudeHistogram`.
-        count (Callable): :func:`count_magnitudes`, or what gives the same sooner.
+        count (Callable): :func:`count_magnitudes`, or a faster equivalent.
     """
     grads = [gradient.local.reshape(-1) for gradient in gradients]
     dtype = reduce(torch.promote_types, (grad.dtype for grad in grads))
@@ -126,11 +126,11 @@ def rank_together(
 def rank_each(
     gradients: Sequence[Gradient], rank: str, bits: int, count: Callable = count_magnitudes
 ) -> list[Ranks | None]:
-    """Rank each gradient's elements by themselves, as far as several are quicker than one.
+    """Rank each gradient's elements separately, for gradients that are faster in a batch.
 
-    Those are small ones, those on a GPU that are counted, and those of which other processes hold
-    shards: it talks to these processes, once or twice for all that share a message. The others are
-    None and left to :func:`rank_one`. Arguments are those of :func:`rank_together`.
+    These are small gradients, gradients counted on a GPU, and sharded gradients, whose processes
+    exchange one or two messages per batch. The others are None and left to :func:`rank_one`. See
+    :func:`rank_together` for the arguments.
     """
     alike, found = defaultdict(list), {}
     for index, (grad, numel, groups) in enumerate(gradients):
@@ -138,7 +138,7 @@ def rank_each(
             batch = 'count' if groups or not grad.is_cpu else None
         elif numel <= SORTED_BELOW:
             batch = 'sort'
-        else:  # it takes much memory: one after the other
+        else:  # takes much memory: one after the other
             batch = f'sort {index}' if groups else None
         if batch:
             alike[batch, groups, grad.dtype, grad.device].append(index)
@@ -160,7 +160,7 @@ def rank_each(
 
 
 def rank_one(grad: Tensor, rank: str, bits: int, scratch: Tensor | None = None) -> Ranks:
-    """Rank a large gradient's elements by themselves; ``scratch`` is a buffer of int32."""
+    """Rank the elements of one large gradient; ``scratch`` is an int32 buffer."""
     flat = grad.reshape(-1)
     if rank == 'exact':
         return Ranks(_mean_ranks(magnitude_keys(flat)).to(wide(grad.dtype)))
@@ -170,24 +170,24 @@ def rank_one(grad: Tensor, rank: str, bits: int, scratch: Tensor | None = None) 
 
 
 class MagnitudeHistogram:
-    """Counts of magnitudes |x| in bins, from which a rank is read off by one table lookup.
+    """Counts of magnitudes |x| in bins, which give ranks by one table lookup.
 
     A bin holds the float32 magnitudes that share their ``bits`` leading bits after the sign: the
-    8 bits of the exponent and ``bits - 8`` bits of the mantissa. So the rank that comes out is the
-    exact mean rank of the magnitudes truncated to a relative precision of 2^-(bits - 8), and with
-    c elements in its bin an element's rank is off by at most (c - 1) / (2 (n - 1)), whatever the
-    distribution. float64 gets 3 bits more (its exponent has 11 bits); float16 and bfloat16 have so
-    few bits that all are used, and the rank is exact.
+    8 bits of the exponent and ``bits - 8`` bits of the mantissa. The resulting rank is the exact
+    mean rank of the magnitudes truncated to a relative precision of 2^-(bits - 8). In a bin with
+    c elements a rank is off by at most (c - 1) / (2 (n - 1)), whatever the distribution. float64
+    uses 3 more bits (its exponent has 11 bits); float16 and bfloat16 use all their bits, so their
+    ranks are exact.
 
     Args:
         dtype (torch.dtype): Floating-point dtype in which the magnitudes are read.
-        bits (int): Leading bits that make a bin, for float32; from 9 to 20. The table has 2^bits
+        bits (int): Leading bits that define a bin, for float32; from 9 to 20. The table has 2^bits
             entries: 14 bits fit into a core's cache.
-        device (torch.device | str): Where the values are.
+        device (torch.device | str): Device of the values.
 
     Attributes:
-        counts (Tensor): Elements by bin, int64.
-        shift (int): Bits of a magnitude below those that make its bin.
+        counts (Tensor): Elements per bin, int64.
+        shift (int): Number of bits of a magnitude below those that define its bin.
 
     Raises:
         ValueError: If ``bits`` is outside 9 to 20.
@@ -226,21 +226,21 @@ class MagnitudeHistogram:
             self.counts += torch.bincount(bins, minlength=self.counts.numel())
 
     def rank_table(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Rank r / (n - 1) in [0, 1] by bin, the mean over the bin's elements (Eq. 13, ranked).
+        """Rank r / (n - 1) in [0, 1] per bin, the mean over the bin's elements (Eq. 13, ranked).
 
-        NaN share the highest rank. The entries of empty bins mean nothing.
+        NaN share the highest rank. Entries of empty bins are undefined.
         """
         return rank_table(self.counts, self.dtype, dtype)
 
 
 def rank_table(counts: Tensor, values: torch.dtype, dtype: torch.dtype) -> Tensor:
-    """As :meth:`MagnitudeHistogram.rank_table`, of int64 counts (..., bins) of such values."""
+    """Rank tables (..., bins) from int64 counts; see :meth:`MagnitudeHistogram.rank_table`."""
     bits = counts.shape[-1].bit_length() - 1
     infinity = _INFINITY[values] >> (torch.iinfo(_INTEGERS[values]).bits - 1 - bits)
     total = counts.sum(-1, keepdim=True)
     below = counts.cumsum(-1)
     twice_rank = (2 * below - counts - 1).double()
-    # NaN differ in their payload alone, which is no order.
+    # NaN differ only in their payload, which has no order.
     finite = below[..., infinity : infinity + 1]
     twice_rank[..., infinity + 1 :] = (finite + total - 1).double()
     return (twice_rank / (2 * (total - 1)).clamp(min=1)).to(dtype)
@@ -273,7 +273,7 @@ def _mean_ranks(keys: Tensor) -> Tensor:
 
 
 def _mean_ranks_each(keys: Sequence[Tensor]) -> list[Tensor]:
-    """As :func:`_mean_ranks`, of several small tensors, by one sort where keys have 32 bits."""
+    """:func:`_mean_ranks` of several small tensors, by one sort if keys have 32 bits."""
     if keys[0].dtype is torch.int64:
         return [_mean_ranks(each) for each in keys]
     numels = tuple(each.numel() for each in keys)
@@ -285,7 +285,7 @@ def _mean_ranks_each(keys: Sequence[Tensor]) -> list[Tensor]:
 
 @lru_cache(maxsize=16)  # the tensors of a model are the same in every step
 def _segments(numels: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """By element of several tensors: which one it is of, elements before that, and 2 (n - 1)."""
+    """Per element of several tensors: its tensor, the elements before that, and 2 (n - 1)."""
     sizes = torch.tensor(numels)
     which = torch.arange(len(numels)).repeat_interleave(sizes)
     before, span = (sizes.cumsum(0) - sizes)[which], (2 * (sizes - 1)).clamp(min=1)[which]
@@ -293,7 +293,7 @@ def _segments(numels: tuple[int, ...], device: torch.device) -> tuple[Tensor, Te
 
 
 def _twice_mean_ranks(keys: Tensor) -> Tensor:
-    """Twice the mean rank of 1-D keys, int64; a GPU is not waited for."""
+    """Twice the mean rank of 1-D keys, int64; does not synchronize with a GPU."""
     ordered, order = keys.sort()
     place = torch.arange(keys.numel(), device=keys.device)
     # Ties lie side by side: their mean rank is halfway between the first and the last of them.

@@ -1,4 +1,4 @@
-"""What cannot be scaled without a silent error, and is refused. Nothing here decides a number."""
+"""Checks that refuse steps whose scaling would silently go wrong. They change no number."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .sharding import local
 if TYPE_CHECKING:
     from .scaled_step import Step
 
-#: Optimizers that were seen to keep no weights of their own.
+#: Optimizers known to keep no weights of their own.
 _TRUSTED: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 
 
 def distinct(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
-    """Parameters by name, a shared one under its first name.
+    """Parameters by name; a shared parameter appears under its first name.
 
     Raises:
         TypeError: One is complex or not floating-point.
@@ -48,7 +48,7 @@ def distinct(params: Iterable[tuple[str, nn.Parameter]]) -> dict[str, nn.Paramet
 
 
 def _span(param: Tensor) -> tuple[int, int]:
-    """Where a parameter begins and ends in memory; 0, 0 if it has none."""
+    """Addresses at which a parameter begins and ends in memory; 0, 0 if it has no memory."""
     held = local(param.detach())
     begin = held.data_ptr() if held.numel() and held.device.type != 'meta' else 0
     if not begin:
@@ -68,8 +68,8 @@ def watch(step: Step, old: Mapping[str, Tensor]) -> Iterator[None]:
     """Watch an optimizer step, given the values before it.
 
     Raises:
-        RuntimeError: The optimizer wrote into a gradient that is still to be ranked, or keeps
-            weights of its own.
+        RuntimeError: The optimizer wrote into a gradient that is not yet ranked, or keeps weights
+            of its own.
     """
     versions = {name: step.gradients[name].local._version for name in step.params}
     yield
@@ -86,7 +86,7 @@ def watch(step: Step, old: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def _refuse_own_weights(step: Step, old: Mapping[str, Tensor]) -> None:
-    """Raise if the optimizer holds a copy of what it just wrote: the next step would start there."""
+    """Raise if the optimizer holds a copy of the new values: its next step would start there."""
     held = step.optimizer.__dict__.values()
     moved = False
     for name, param in step.params.items():
@@ -125,10 +125,10 @@ def _tensors(values: Iterable) -> Iterator[Tensor]:
 
 @contextmanager
 def without_gradients(params: Iterable[Tensor]) -> Iterator[None]:
-    """Parameters have no gradient inside: an optimizer passes over them.
+    """Hide the gradients of parameters, so an optimizer skips them.
 
     Raises:
-        RuntimeError: They have one afterwards, so a closure was run; it would be run again.
+        RuntimeError: Gradients appeared, so a closure was run; it would run again.
     """
     hidden = [(param, param.grad) for param in params]
     for param, _ in hidden:

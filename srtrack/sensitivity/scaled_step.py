@@ -1,7 +1,7 @@
 """The scaled step (Eq. 15) around any optimizer.
 
-:func:`plain_step` is its definition: complete, for every optimizer, dtype and sharding. What is in
-:mod:`~srtrack.sensitivity.accelerators` takes the same step with less time or memory.
+:func:`plain_step` is its definition: complete, for every optimizer, dtype and sharding.
+:mod:`~srtrack.sensitivity.accelerators` take the same step with less time or memory.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from .statistics import StepStatistics, norms_over_shards
 
 @dataclass(frozen=True)
 class Step:
-    """One step that is to be taken."""
+    """One step to take."""
 
     params: Mapping[str, nn.Parameter]
     """Parameters to scale, by name; each has a gradient."""
     gradients: Mapping[str, Gradient]
     prior: Mapping[str, float]
     sensitivity: Callable[..., float | Tensor]
-    """Joint sensitivity of a prior and a transfer rank at this time (Eq. 14)."""
+    """Joint sensitivity from a prior and a transfer rank at this time (Eq. 14)."""
     by_element: bool
-    """False where transfer ranks have no weight: then a parameter has one sensitivity."""
+    """False if transfer ranks have no weight, so each parameter has one sensitivity."""
     rank: str
     scope: str
     bits: int
@@ -52,16 +52,16 @@ class Step:
     """Whether the optimizer may step some parameters now and others later."""
     statistics: StepStatistics | None
     kept: dict
-    """What accelerators keep for the next step."""
+    """Memory that accelerators keep for the next step."""
     global_ranks: dict[str, Ranks]
-    """Empty until they are asked for."""
+    """Empty until first used."""
 
     def of(self, names: Iterable[str]) -> Step:
-        """The same for some of the parameters."""
+        """The same step for some of the parameters."""
         return replace(self, params={name: self.params[name] for name in names})
 
     def ranks(self, count: Callable = count_magnitudes) -> dict[str, Ranks | None]:
-        """Transfer sensitivity by name (Eq. 13); None where :meth:`joint` has still to rank."""
+        """Transfer sensitivity by name (Eq. 13); None where :meth:`joint` computes the ranks."""
         if not self.by_element or not self.params:
             return dict.fromkeys(self.params)
         if self.scope == 'tensor':
@@ -107,24 +107,24 @@ def blend(new: Tensor, old: Tensor, s: float | Tensor) -> None:
 class ScaledStep:
     """An optimizer's step, taken back in proportion to each parameter's sensitivity (Eq. 15).
 
-    theta <- theta_old + (1 - s) (theta_new - theta_old), where theta_new is what the optimizer made
-    of the parameter, weight decay and all, and s the joint sensitivity of Eq. 14. The step is
-    scaled, not the gradient: Adam divides a factor on the gradient out again. The optimizer, its
-    state and the gradients see nothing of it.
+    theta <- theta_old + (1 - s) (theta_new - theta_old), where theta_new is the parameter after the
+    optimizer's step, including weight decay, and s the joint sensitivity of Eq. 14. The step is
+    scaled, not the gradient, because Adam cancels a constant factor on the gradient. The optimizer,
+    its state and the gradients are not affected.
 
-    - s = 0 gives theta_new and s = 1 theta_old, bit for bit (but for the sign of a zero).
-    - Parameters without a gradient are left to the optimizer; so are all of them where every
-      sensitivity is 0, and then nothing is copied.
+    - s = 0 gives theta_new and s = 1 theta_old, bit for bit (except for the sign of a zero).
+    - Parameters without a gradient are left to the optimizer. If every sensitivity is 0, all are,
+      and nothing is copied.
     - A step that the optimizer skipped (infinite gradients under AMP) stays skipped.
-    - Ranks are taken from the gradients as they are when :meth:`step` is called: unscale and clip
-      before. Under data parallelism they are the same in every process once gradients are.
+    - Ranks are taken from the gradients at the time of :meth:`step`: unscale and clip before. Under
+      data parallelism ranks are equal in every process if the gradients are.
     - DTensor parameters, as ``fully_shard`` makes them, are ranked over all their shards: each
-      process updates its own as one process that holds everything would.
+      process updates its shard as a single process with all shards would.
 
-    Memory: one copy of the regularised parameters and, one parameter at a time, of sensitivities;
-    sorting takes some ten times the largest gradient (with ``scope='global'``, of all of them).
-    Where :meth:`step` is given the optimizer, it mostly takes far less; ``taken_by`` names what took
-    the last step.
+    Memory: one copy of the regularised parameters, and the sensitivities of one parameter at a time;
+    sorting takes some ten times the largest gradient (with ``scope='global'``, all gradients). If
+    :meth:`step` is given the optimizer, it mostly takes far less; ``taken_by`` names the accelerator
+    of the last step.
 
     Example:
         >>> model = torch.nn.Linear(4, 2)
@@ -137,27 +137,27 @@ class ScaledStep:
         ...     statistics = scaled.step(optimizer.step, progress=iteration / 10)
 
     Args:
-        params (Iterable[tuple[str, nn.Parameter]]): Names and parameters to regularise. Parameters
-            that the optimizer holds beyond these are updated as if this class were not there.
+        params (Iterable[tuple[str, nn.Parameter]]): Names and parameters to regularise. The
+            optimizer updates its other parameters as usual.
         prior (Mapping[str, float], optional): Ranked prior sensitivity in [0, 1] by parameter name;
-            0 for parameters that it lacks. Names that are not in ``params`` are ignored.
+            0 for missing parameters. Names that are not in ``params`` are ignored.
         kappa (float): Sensitivity harmony coefficient of Eq. 14, in [0, 1]; the paper's 0.6.
         max_sensitivity (float): Largest joint sensitivity, in [0, 1]; the paper's 0.99.
-        use_prior (bool): Whether prior sensitivity enters Eq. 14. A term that is left out counts as
-            0 and the other's weight stays.
+        use_prior (bool): Whether prior sensitivity enters Eq. 14. An unused term counts as 0; the
+            other's weight stays.
         use_transfer (bool): Whether transfer sensitivity enters Eq. 14.
         rank (str): ``'histogram'`` (bounded error, many times faster) or ``'exact'`` (sorts).
-        scope (str): Whether squared gradients are ranked within each ``'tensor'`` or ``'global'``,
-            over all of them; then they must be on one device.
+        scope (str): Whether squared gradients are ranked within each ``'tensor'``, or ``'global'``,
+            over all tensors, which must then be on one device.
         bits (int): Resolution of the histogram rank, see
             :class:`~srtrack.sensitivity.MagnitudeHistogram`.
-        process_group (ProcessGroup, optional): With ``scope='global'`` and parameters of which each
-            process holds a part as a plain tensor, the processes to rank together. Each must step
-            the same parameters (parts may be empty). Leave it out under plain data parallelism,
-            and with DTensor parameters, which know their processes.
+        process_group (ProcessGroup, optional): With ``scope='global'`` and parameters that are
+            sharded as plain tensors, the processes to rank together. Each must step the same
+            parameters (shards may be empty). Leave it out under plain data parallelism, and with
+            DTensor parameters, which know their processes.
         keep_gradients (bool): Rank a copy of the gradients, for optimizers that write into them
             (foreach ``Rprop``, some third-party ones); costs one more copy. Without it such an
-            optimizer is reported by an error as far as autograd's version counter sees it.
+            optimizer raises an error if autograd's version counter detects the write.
 
     Raises:
         TypeError: If a parameter is complex or not floating-point.
@@ -233,19 +233,19 @@ class ScaledStep:
         """Call ``optimizer_step`` and take each parameter's update back by its sensitivity.
 
         Args:
-            optimizer_step (Callable): Does the plain update, as ``optimizer.step`` does.
+            optimizer_step (Callable): Makes the plain update, like ``optimizer.step``.
             progress (float): t / T, the share of training that is done; clamped to [0, 1].
             collect (bool): Whether to compute statistics, which takes a few more passes.
-            optimizer (Optimizer, optional): The optimizer, if all that ``optimizer_step`` does is
-                its ``step()``. Then the step may be taken apart, which saves time and memory; the
-                result is the same.
-            as_one (bool): Whether to call ``optimizer_step`` once and as it is all the same, because
-                it takes a closure or may skip the step, as a loss scaler does.
+            optimizer (Optimizer, optional): The optimizer, if ``optimizer_step`` only calls its
+                ``step()``. Then the step may be split, which saves time and memory; the result is
+                the same.
+            as_one (bool): Whether to call ``optimizer_step`` exactly once even so, because it takes
+                a closure or may skip the step, like a loss scaler.
 
         Returns:
             dict[str, Tensor]: Empty unless ``collect``; else 0-d float64 tensors over the
-            regularised parameters that have a gradient, with all shards (``.item()`` is the
-            caller's, when it is time to wait for the device):
+            regularised parameters that have a gradient, with all shards (``.item()``, which waits
+            for the device, is left to the caller):
 
             - ``mean_sensitivity``: mean of s.
             - ``update_removed``: the share of the update, in the 1-norm, that was taken back.
@@ -253,8 +253,8 @@ class ScaledStep:
             - ``gradient_norm``: ||G||_2; times lr sqrt(2) sigma the adaptation risk of Eq. 12.
 
         Raises:
-            RuntimeError: If the optimizer wrote into a gradient that was still to be ranked, keeps
-                weights of its own, or ran a closure in a step that was to be taken apart.
+            RuntimeError: If the optimizer wrote into a gradient before it was ranked, keeps weights
+                of its own, or ran a closure in a step that is split.
             TypeError: If a gradient is sparse.
         """
 
@@ -296,7 +296,7 @@ class ScaledStep:
         return statistics.result() if collect else {}
 
     def _take(self, step: Step) -> str:
-        from .accelerators import take  # they stand on this file
+        from .accelerators import take  # here, because they import this file
 
         return take(step)
 

@@ -1,4 +1,4 @@
-"""Tensors whose elements lie in several processes: DTensor, as ``fully_shard`` makes them."""
+"""Tensors that are sharded over processes: DTensor, as ``fully_shard`` makes them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-#: The process groups over which a tensor is sharded, one by dimension of their mesh.
+#: The process groups over which a tensor is sharded, one per mesh dimension.
 Groups = tuple['dist.ProcessGroup', ...]
 
 
 def local(tensor: Tensor) -> Tensor:
-    """This process's shard of a DTensor, sharing its memory; any other tensor as it is."""
+    """This process's shard of a DTensor, sharing its memory; other tensors are returned as is."""
     return tensor.to_local() if hasattr(tensor, 'to_local') else tensor
 
 
 def shard_groups(tensor: Tensor) -> Groups:
-    """The process groups that hold the other shards of a DTensor, one by sharded mesh dimension.
+    """The process groups that hold the other shards of a DTensor, one per sharded mesh dimension.
 
     Empty for any other tensor, and for a DTensor that every process holds whole.
     """
@@ -38,7 +38,7 @@ def sum_over(groups: Groups, values: Tensor) -> Tensor:
 
 
 def gather_over(groups: Groups, keys: list[Tensor]) -> tuple[list[Tensor], list[int]]:
-    """1-D tensors joined with the other processes' shards, and where one's own begin in them."""
+    """1-D tensors joined with the other processes' shards, and where this process's begin."""
     begins = [0] * len(keys)
     for group in groups:  # a table's rows go before its columns
         sizes = torch.tensor([each.numel() for each in keys], device=keys[0].device)

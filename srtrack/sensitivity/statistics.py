@@ -1,4 +1,4 @@
-"""What gradients, a scaled step and a tuned network tell in a few numbers."""
+"""Statistics of gradients, of a scaled step and of tuned weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from .ranks import Gradient, wide
 from .sharding import Groups, sum_over
 
-#: Elements that one norm is taken of at a time, so that their float64 copies stay small.
+#: Elements per partial norm, so that float64 copies stay small.
 _PIECE = 1 << 15
 
 
@@ -25,7 +25,7 @@ def gradient_sparsity(grads: Sequence[Tensor]) -> Tensor:
 
     Returns:
         Tensor: 0-d float64, from 1 / sqrt(n) (a single non-zero element) to 1 (all of one
-        magnitude): smaller is sparser. NaN where there is no gradient or all of it is zero.
+        magnitude): smaller is sparser. NaN if there is no gradient or it is all zero.
     """
     return _sparsity(*_norms(grads))
 
@@ -83,7 +83,7 @@ def _sparsity(n: Tensor, one: Tensor, two: Tensor) -> Tensor:
 
 
 class StepStatistics:
-    """Sums over the parameters of one step, on the device until somebody asks.
+    """Sums over the parameters of one step; they stay on the device.
 
     Args:
         gradients (Iterable[Gradient]): Gradients before the step.
@@ -97,25 +97,25 @@ class StepStatistics:
 
     @staticmethod
     def sums(new: Tensor, old: Tensor, sensitivity: Tensor) -> Tensor:
-        """Sums of sensitivity, of the update's size and of what is to be taken back; float64."""
+        """Sums of the sensitivity, of the update's size and of the part taken back; float64."""
         dtype = wide(new.dtype)
         moved = (new.to(dtype) - old).abs_()
         parts = sensitivity.expand_as(new), moved, moved * sensitivity
         return torch.stack([part.sum(dtype=torch.float64) for part in parts])
 
     def add(self, sums: Tensor, groups: Groups) -> None:
-        """Add what :meth:`sums` returned for (a part of) a parameter that is sharded so."""
+        """Add the :meth:`sums` of (a part of) a parameter sharded over ``groups``."""
         self._sums[groups] = self._sums[groups] + sums.to(self._norms[0].device)
 
     def result(self) -> dict[str, Tensor]:
-        """See :meth:`ScaledStep.step`; talks to the processes that hold other shards."""
+        """See :meth:`ScaledStep.step`; communicates with the processes that hold other shards."""
         sums = torch.zeros(3, dtype=torch.float64, device=self._norms[0].device)
         for groups, part in self._sums.items():
             sums = sums + sum_over(groups, part.clone())
         sensitivity, moved, removed = sums
         return {
             'mean_sensitivity': sensitivity / self._norms[0].clamp(min=1),
-            # A step that moved nothing had nothing taken back.
+            # A step that moved nothing has nothing to take back.
             'update_removed': removed / moved.clamp(min=math.ulp(0.0)),
             'gradient_sparsity': _sparsity(*self._norms),
             'gradient_norm': self._norms[2],
@@ -157,7 +157,7 @@ def sensitivity_weighted_distance(
 ) -> float:
     """Mean of relative distances, weighted by prior sensitivity (Fig. 9).
 
-    sum_n s_n d_n / sum_n s_n; the paper plots such a distance and does not write it out.
+    sum_n s_n d_n / sum_n s_n; the paper plots such a distance without a formula.
 
     Args:
         distances (Mapping[str, float]): Output of :func:`weight_distances`; NaN is left out.
@@ -165,7 +165,7 @@ def sensitivity_weighted_distance(
             names without one weigh 0. Default: all weigh the same.
 
     Returns:
-        float: The weighted mean; NaN if nothing weighs anything.
+        float: The weighted mean; NaN if all weights are 0.
     """
     weighed = [
         (distance, 1.0 if sensitivity is None else sensitivity.get(name, 0.0))
