@@ -1,5 +1,5 @@
 """Evaluation: protocols as pure functions, result files, and MMEngine metrics.
 
-Nothing is imported here: scoring result files must not wait for torch. The metrics are in
+This file imports nothing, so scoring result files need not wait for torch. The metrics are in
 ``srtrack.evaluation.metrics``.
 """

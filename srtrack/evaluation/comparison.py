@@ -1,4 +1,4 @@
-"""Several trackers on the same sequences: which ones are hard, and what happened in them."""
+"""Several trackers on the same sequences: which sequences are hard, and where trackers differ."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from srtrack.evaluation.functional.boxes import overlap
 from srtrack.evaluation.functional.multistart import run_frames
 from srtrack.evaluation.ground_truth import GroundTruth
 
-#: Measures by which sequences are ranked and attributes compared: the first that there is.
+#: Measures to rank sequences and compare attributes by: the first available one is used.
 _RANKING = ('SR', 'MSR', 'F', 'EAO', 'R')
 
 
 def ranking_measure(values: Mapping[str, object]) -> str:
-    """The measure among the keys of ``values`` that says most about a tracker."""
+    """The main measure among the keys of ``values``."""
     return next((measure for measure in _RANKING if measure in values), next(iter(values)))
 
 
@@ -28,7 +28,7 @@ class Ranking:
     """Sequences from the hardest to the easiest.
 
     Attributes:
-        measure: What they are ranked by.
+        measure: The measure that ranks them.
         sequences: (S,) names.
         scores: Tracker -> (S,) values.
         mean: (S,) mean over the trackers, rising; NaN (no tracker has a value) comes last.
@@ -46,13 +46,13 @@ class Ranking:
         return list(self.sequences[:count])
 
     def most_different(self, count: int) -> list[str]:
-        """The ``count`` sequences on which the trackers differ most; those that differ at all."""
+        """The ``count`` sequences on which the trackers differ most; none without a difference."""
         order = np.argsort(-np.nan_to_num(self.spread), kind='stable')[:count]
         return [self.sequences[i] for i in order if self.spread[i] > 0]
 
 
 def rank_sequences(evaluations: Mapping[str, Evaluation]) -> Ranking:
-    """Rank the sequences of evaluations under one protocol by the mean over the trackers."""
+    """Rank the sequences by the mean over trackers; all evaluations use one protocol."""
     first = next(iter(evaluations.values()))
     measure = ranking_measure(first.per_sequence)
     scores = np.array([each.per_sequence[measure] for each in evaluations.values()], dtype=float)
@@ -73,14 +73,14 @@ def rank_sequences(evaluations: Mapping[str, Evaluation]) -> Ranking:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One sequence of T frames as several trackers saw it.
+    """The results of several trackers on one sequence of T frames.
 
     Attributes:
         sequence: Its name.
         truth: (T, 4) x, y, w, h in pixels; NaN where the target is absent.
         boxes: Tracker -> (T, 4), NaN where it has no box.
         overlaps: Tracker -> (T,) intersection over union; NaN where the target is absent, 0 where
-            the tracker has no box. For sequences with boxes in both modalities the better one.
+            the tracker has no box. With boxes in both modalities, the larger overlap.
     """
 
     sequence: str
@@ -89,10 +89,10 @@ class Comparison:
     overlaps: dict[str, np.ndarray]
 
     def key_frames(self, count: int) -> list[int]:
-        """The first frame, and of ``count - 1`` equal parts the frame where the trackers differ most.
+        """The first frame, and from each of ``count - 1`` equal parts the one with most difference.
 
-        A single tracker differs from the truth. Frames without the target come last; of equal
-        frames, the middle one is taken.
+        A single tracker is compared with the truth. Frames without the target come last; among equal
+        frames the middle one is taken.
         """
         overlaps = np.array(list(self.overlaps.values()))
         low = overlaps.min(axis=0)
@@ -113,7 +113,7 @@ def compare_trackers(
     sequence: str,
     box_format: str = 'xywh',
 ) -> Comparison:
-    """Read one sequence again, frame by frame.
+    """Compare trackers on one sequence, frame by frame.
 
     Args:
         protocol, truth, box_format: As for
@@ -121,7 +121,7 @@ def compare_trackers(
         results: Tracker -> folder that holds its result files itself.
         sequence: Name of the sequence.
 
-    Overlaps are those of the boxes as written; what a protocol mends before it scores is not mended.
+    Overlaps are computed from the boxes as written, without the corrections of a protocol.
 
     Raises:
         ResultFileError: A file is missing, malformed or too short.
@@ -146,7 +146,7 @@ def _visible(boxes: np.ndarray, annotation: Annotation) -> np.ndarray:
 
 
 def _longest_run(tracks: Mapping[int, Track], annotation: Annotation) -> np.ndarray:
-    """(T, 4) boxes of the run over most frames, NaN elsewhere."""
+    """(T, 4) boxes of the longest run, NaN elsewhere."""
     frames_of = run_frames(annotation.anchors)
     anchor = max(frames_of, key=lambda each: len(frames_of[each]))
     frames = frames_of[anchor]
@@ -156,7 +156,7 @@ def _longest_run(tracks: Mapping[int, Track], annotation: Annotation) -> np.ndar
 
 
 def _started(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """As many boxes as the truth has; the VOT toolkit's first one, which is none, is the truth's."""
+    """Boxes cut to the length of the truth; the VOT toolkit's missing first box is the truth's."""
     boxes = np.array(boxes[: len(truth)], dtype=float)
     if np.isnan(boxes[0]).any():
         boxes[0] = truth[0]

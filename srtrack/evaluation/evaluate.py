@@ -17,7 +17,7 @@ from srtrack.evaluation.ground_truth import GroundTruth, open_ground_truth
 from srtrack.evaluation.intervals import Intervals, with_ends
 from srtrack.evaluation.results import ResultFileError
 
-#: So many files are named in a message.
+#: Number of files that a message names.
 _NAMED = 10
 
 
@@ -41,18 +41,18 @@ def evaluate_trackers(
         sequences: Names to evaluate, in the order of summation (the last bit of a mean depends on
             it); by default all that have ground truth, sorted.
         attributes: Whether to evaluate by attribute, or where the attributes are (see
-            :func:`~srtrack.evaluation.attributes.read_attributes`). Where those that lie beside the
-            ground truth cannot be read, a note says so and there are none.
-        box_format: Meaning of the numbers in the result files, ``'xywh'``, ``'xyxy'`` or
-            ``'polygon'``; the VOT protocols know ``'xywh'`` alone.
+            :func:`~srtrack.evaluation.attributes.read_attributes`). If the attributes beside the
+            ground truth cannot be read, a note says so and they are left out.
+        box_format: Format of the boxes in the result files, ``'xywh'``, ``'xyxy'`` or
+            ``'polygon'``; the VOT protocols only support ``'xywh'``.
 
     Returns:
-        Tracker name -> evaluation. Its notes tell what is odd about the tracker's files.
+        Tracker name -> evaluation. Its notes report oddities of the tracker's files.
 
     Raises:
         ValueError: A VOT protocol was given another ``box_format``.
-        ResultFileError: Files are missing, malformed or too short. Nothing is scored without them;
-            the message names them.
+        ResultFileError: Files are missing, malformed or too short. Nothing is scored; the message
+            names them.
         TrackError: A track breaks a rule of the protocol.
     """
     if protocol in VOT_PROTOCOLS and box_format != 'xywh':
@@ -91,7 +91,7 @@ def evaluate_trackers(
 
 
 def _attributes_beside(protocol: str, folder, names: list[str]) -> tuple[dict | None, str | None]:
-    """The attributes in or beside a folder, else what is the matter with them."""
+    """The attributes in or beside a folder, or the reason why they cannot be read."""
     problems = []
     for place in find_attributes(protocol, folder):
         try:
@@ -123,7 +123,7 @@ def _read_results(protocol, tracker, folder, annotations: Mapping[str, Annotatio
 def _oddities(
     tracker: str, annotations: Mapping[str, Annotation], tracks: Mapping[str, Track]
 ) -> list[str]:
-    """What the reader of results should know, though the protocol scores them."""
+    """Oddities that a reader of the scores should know, although the protocol accepts them."""
     pairs = {name: (annotations[name].boxes, track.boxes) for name, track in tracks.items()}
     notes = []
     longer = [
@@ -160,7 +160,7 @@ def _is_corners(box: np.ndarray, truth: np.ndarray) -> bool:
 
 
 def _first(items: list[str], separator: str = ', ') -> str:
-    """As many of ``items`` as fit into a message."""
+    """The first of ``items``, as many as a message names."""
     more = f'{separator}and {len(items) - _NAMED} more' if len(items) > _NAMED else ''
     return separator.join(items[:_NAMED]) + more
 
@@ -170,12 +170,12 @@ def summary(
     details: bool = False,
     intervals: Intervals | None = None,
 ) -> dict:
-    """Evaluations of several trackers as plain data that JSON can hold (NaN becomes ``None``).
+    """Evaluations of several trackers as plain data for JSON (NaN becomes ``None``).
 
     Args:
         evaluations: Tracker name -> evaluation, all of one protocol.
-        details: Also curves and the values per sequence.
-        intervals: Of the same trackers; adds the ends of those of scores (``intervals``) and of
+        details: Whether to include curves and the values per sequence.
+        intervals: Intervals of the same trackers; adds their ends for scores (``intervals``) and for
             differences between two trackers (``differences``).
     """
     first = next(iter(evaluations.values()))
@@ -227,7 +227,7 @@ def per_sequence(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def plain(value):
-    """Numbers in lists and dictionaries, with ``None`` for what is not finite: JSON has no NaN."""
+    """Replace non-finite numbers in lists and dictionaries with ``None``: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):

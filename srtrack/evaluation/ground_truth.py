@@ -1,4 +1,4 @@
-"""Ground truth of a benchmark: its data set as ``test.py`` reads it, or the files of its toolkit."""
+"""Ground truth of a benchmark, from its data set (like ``test.py``) or its toolkit's files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DATASETS_OF = {
 }
 #: VTUAV annotates every tenth frame.
 VTUAV_STRIDE = 10
-#: Ends of the names of files that list sequences, beside the sequences' own files.
+#: Name endings of files that list sequences, found beside the sequences' files.
 _LIST_ENDS = ('list', '_split', 'subset')
 
 
@@ -46,8 +46,8 @@ class GroundTruth(ABC):
     Attributes:
         folder: Where they are.
         names: Names of the sequences, sorted.
-        sequences: Name -> sequence with its pictures; empty where there are none.
-        notes: What the reader of the scores should know, one line each.
+        sequences: Name -> sequence with its images; empty if there are no images.
+        notes: Notes for the reader of the scores, one line each.
     """
 
     folder: Path
@@ -65,26 +65,26 @@ class GroundTruth(ABC):
 
     @abstractmethod
     def path(self, name: str) -> Path | None:
-        """File with the boxes of a sequence, None if they are in none."""
+        """File with the boxes of a sequence, None if there is none."""
 
 
 def open_ground_truth(
     protocol: str, folder: str | os.PathLike, dataset: Mapping | None = None
 ) -> GroundTruth:
-    """The ground truth in a folder, which may be
+    """Open the ground truth in a folder, which may be
 
-    - the folder of the data set, or of its test split, as its users have it: read by the class of
-      :mod:`srtrack.datasets` that reads it for ``test.py``;
-    - the folder of annotations of the benchmark's toolkit.
+    - the folder of the data set or of its test split, read by the same class of
+      :mod:`srtrack.datasets` as in ``test.py``;
+    - the annotation folder of the benchmark's toolkit.
 
     Args:
         protocol: Name of the protocol.
         folder: The folder.
-        dataset: ``type`` of a registered data set and its arguments, where the folder is not laid
-            out as the benchmark is.
+        dataset: ``type`` of a registered data set and its arguments, if the folder does not have
+            the benchmark's layout.
 
     Raises:
-        ResultFileError: There is no such folder, or nothing of this benchmark in it.
+        ResultFileError: The folder does not exist, or holds nothing of this benchmark.
     """
     folder = Path(folder)
     if dataset is not None:
@@ -93,7 +93,7 @@ def open_ground_truth(
         return ToolkitTruth(protocol, folder)
     try:
         truth = DatasetTruth(protocol, open_dataset(protocol, folder), folder)
-        len(next(iter(truth.sequences.values())))  # lists its pictures
+        len(next(iter(truth.sequences.values())))  # lists its images
         return truth
     except FileNotFoundError as problem:
         try:
@@ -104,18 +104,18 @@ def open_ground_truth(
 
 
 def open_dataset(protocol: str, folder: str | os.PathLike, dataset: Mapping | None = None):
-    """The data set in a folder: its test sequences, or all where it is not split.
+    """Open the data set in a folder: its test sequences, or all if it has no splits.
 
     Args:
         protocol: Name of the protocol, whose benchmark is the default.
-        folder: The data set's folder, or that of the sequences.
+        folder: The data set's folder, or the folder of its sequences.
         dataset: ``type`` of a registered data set, and its arguments.
 
     Raises:
-        FileNotFoundError: There is no sequence of this data set.
+        FileNotFoundError: The folder holds no sequence of this data set.
         ValueError: No such data set is registered.
     """
-    # Imported here: scoring the files of a toolkit must not wait for torch.
+    # Imported here, so scoring a toolkit's files need not wait for torch.
     from srtrack.datasets import NoSplitError
     from srtrack.registry import DATASETS
 
@@ -132,7 +132,7 @@ def open_dataset(protocol: str, folder: str | os.PathLike, dataset: Mapping | No
 
 
 def annotation_of(sequence: Sequence, image_size: bool = False) -> Annotation:
-    """Ground truth of a sequence of a data set, as its frames bring it to the metric of ``test.py``.
+    """Ground truth of a data set's sequence, equal to what the metric of ``test.py`` receives.
 
     Args:
         sequence: The sequence.
@@ -151,7 +151,7 @@ def annotation_of(sequence: Sequence, image_size: bool = False) -> Annotation:
 
 
 def _may_hold_pictures(folder: Path) -> bool:
-    """Whether folders lie in folders: the annotations of no toolkit are that deep."""
+    """Whether the folder has nested subfolders, which no toolkit's annotations have."""
     folders = (each for each in folder.glob('*/*') if each.is_dir())
     return next(folders, None) is not None
 
@@ -162,7 +162,7 @@ class DatasetTruth(GroundTruth):
     Args:
         protocol: Name of the protocol.
         dataset: The data set.
-        folder: Where it was looked for; by default where it says.
+        folder: Folder of the data set. Default: its ``data_root``.
     """
 
     def __init__(self, protocol: str, dataset, folder: Path | None = None) -> None:
@@ -181,7 +181,7 @@ class DatasetTruth(GroundTruth):
 
     def annotation(self, name: str) -> Annotation:
         sequence = self.sequences[name]
-        if self._protocol == 'vot-rgbd2022':  # its toolkit has run the tracker over its own files
+        if self._protocol == 'vot-rgbd2022':  # the toolkit ran the tracker over its own files
             return _vot_rgbd2022(Path(sequence.folder).parent, name)
         if not len(sequence):
             raise ResultFileError(f'{sequence.folder}: no frame has a row in the box file')
@@ -197,10 +197,10 @@ class ToolkitTruth(GroundTruth):
 
     Args:
         protocol: Name of the protocol.
-        folder: Where they are.
+        folder: Folder of the annotations.
 
     Raises:
-        ResultFileError: There is no such folder, or nothing of this benchmark in it.
+        ResultFileError: The folder does not exist, or holds nothing of this benchmark.
     """
 
     def __init__(self, protocol: str, folder: Path) -> None:
@@ -221,7 +221,7 @@ class ToolkitTruth(GroundTruth):
 
 
 def _file_of(folder: Path, patterns: Iterable[str], name: str) -> Path:
-    """File of a sequence, whose name takes the place of the last star and may hold one itself."""
+    """File of a sequence, whose name replaces the last star and may contain stars itself."""
     paths = []
     for pattern in patterns:
         before, _, after = pattern.rpartition('*')
@@ -233,7 +233,7 @@ def _file_of(folder: Path, patterns: Iterable[str], name: str) -> Path:
 
 
 def _names_in(folder: Path, patterns: Iterable[str]) -> set[str]:
-    """Names of the sequences, which are the wildcards of the patterns."""
+    """Names of the sequences, which the patterns' wildcards match."""
     return {
         path.stem if pattern.endswith('*.txt') else path.parent.name
         for pattern in patterns
@@ -258,7 +258,7 @@ def _is_no_table(path: Path) -> bool:
 
 
 def read_flags(path: Path, count: int) -> np.ndarray:
-    """(count,) flags of a file, in a row or in a column."""
+    """(count,) flags from a file, written in a row or a column."""
     flags = parse_flags(read_text(path), str(path))
     if len(flags) != count:
         raise ResultFileError(f'{path}: {len(flags)} flags, expected {count}')
@@ -285,7 +285,7 @@ def _rgbt210(folder: Path, sequence: str) -> Annotation:
 
 
 def _gtot(folder: Path, sequence: str) -> Annotation:
-    # Two corners; the toolkit takes their difference for the size.
+    # Two corners; the toolkit uses their difference as the size.
     visible, infrared = (
         read_boxes(folder / sequence / f'groundTruth_{modality}.txt', 'xyxy') for modality in 'vi'
     )
@@ -330,7 +330,7 @@ def _vot_rgbd2022(folder: Path, sequence: str) -> Annotation:
 
 
 class _Layout(NamedTuple):
-    """Where the ground truth of the sequences is (glob patterns), and how one is read."""
+    """Glob patterns of the ground truth files, and the function that reads one."""
 
     patterns: tuple[str, ...]
     read: Callable[[Path, str], Annotation]

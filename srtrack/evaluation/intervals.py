@@ -1,7 +1,7 @@
-"""Intervals for scores, and for their differences: bootstrap over sequences and seeds.
+"""Intervals for scores and their differences: bootstrap over sequences and seeds.
 
-A score is the mean over the sequences that a benchmark happens to hold, of a tracker that was trained
-from one seed. The bootstrap asks how far it would move with other sequences of the same kind (Efron
+A score is a mean over the particular sequences of a benchmark, for a tracker that was trained with one
+seed. The bootstrap estimates how much it would change with other sequences of the same kind (Efron
 and Tibshirani, "An Introduction to the Bootstrap", 1993). Trackers are compared on the same draws, so
 sequences that are hard for both do not widen the interval of their difference.
 """
@@ -20,7 +20,7 @@ from .functional import Evaluation
 
 #: Draws of sequences; the ends of a 95 % interval then rest on 50 draws each.
 RESAMPLES = 2000
-#: With fewer pairs not even a sign test on all of one sign reaches 5 %, and the bootstrap is too sure.
+#: With fewer pairs even a sign test with equal signs does not reach 5 %; the bootstrap is too sure.
 FEWEST = 6
 
 
@@ -43,8 +43,8 @@ class Intervals:
 
     Attributes:
         level: Confidence level of each interval, in (0, 1).
-        num_sequences: Sequences that were drawn from.
-        num_seeds: Training runs of each tracker that were drawn from.
+        num_sequences: Number of sequences to draw from.
+        num_seeds: Number of training runs of each tracker to draw from.
         scores: Tracker -> measure -> interval.
         differences: (a, b) -> measure -> interval of a's score minus b's.
     """
@@ -56,7 +56,7 @@ class Intervals:
     differences: dict[tuple[str, str], dict[str, Interval]]
 
     def verdicts(self, measure: str) -> list[str]:
-        """A sentence for each difference."""
+        """One sentence per difference."""
         return [self.verdict(a, b, measure) for a, b in self.differences]
 
     def verdict(self, a: str, b: str, measure: str) -> str:
@@ -81,11 +81,11 @@ def compare_with_best(evaluations: Mapping[str, Evaluation], **options) -> Inter
     """Intervals of all scores, and of the differences between the best tracker and each other.
 
     Args:
-        evaluations: Tracker -> its evaluation. The best is that with the highest ranking measure.
+        evaluations: Tracker -> its evaluation. The best has the highest ranking measure.
         **options: See :func:`bootstrap_intervals`.
 
     Returns:
-        Intervals | None: None where there is one sequence only.
+        Intervals | None: None if there is only one sequence.
     """
     first = next(iter(evaluations.values()))
     if len(first.sequences) < 2:
@@ -115,11 +115,11 @@ def bootstrap_intervals(
         pairs: Names (a, b) of the trackers to compare.
         level: Confidence level, in (0, 1).
         resamples: Number of draws.
-        seed: Of the draws; the same seed gives the same intervals.
+        seed: Seed of the draws; the same seed gives the same intervals.
 
     Raises:
-        ValueError: Evaluations differ in their sequences, protocol or number of seeds; the tracker is
-            named. Or there are fewer than two sequences.
+        ValueError: Evaluations differ in their sequences, protocol or number of seeds (the message
+            names the tracker), or there are fewer than two sequences.
     """
     runs = {
         name: [each] if isinstance(each, Evaluation) else list(each)
@@ -177,7 +177,7 @@ def bootstrap_intervals(
 
 
 def _counts(drawn: np.ndarray, size: int) -> np.ndarray:
-    """(..., size) how often each of ``size`` indices is among ``drawn`` (..., n)."""
+    """(..., size) how often each of ``size`` indices occurs in ``drawn`` (..., n)."""
     flat = drawn.reshape(-1, drawn.shape[-1])
     offsets = size * np.arange(len(flat))[:, None]
     counts = np.bincount((flat + offsets).ravel(), minlength=size * len(flat))

@@ -1,4 +1,4 @@
-"""What result files were made with: checkpoint, settings, data. Different ones are never mixed."""
+"""Origin of result files: checkpoint, settings, data. Results of different origin never mix."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from srtrack.evaluation.results import ResultFileError, result_paths
 from srtrack.files import write_text
 from srtrack.version import __version__
 
-#: In the folder of a data set's result files.
+#: File in the folder of a data set's results.
 FILE = 'provenance.json'
-#: Settings of a data set that change where it lies, or how fast it is read, and no result.
+#: Settings of a data set that change its place or reading speed, but no result.
 _PLACES = ('data_root', 'backend_args', 'index_cache')
-#: So many differences are named in a message.
+#: Number of differences that a message names.
 _NAMED = 5
-#: Frames lie on slow disks more often than not: their times and sizes are asked for side by side.
+#: Frames are often on slow disks, so their times and sizes are read in parallel.
 _THREADS = 16
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the results of one data set were made with.
+    """Origin of the results on one data set.
 
     Attributes:
-        checkpoint: ``path`` and ``sha256`` of the weights; no ``sha256`` where no file is at hand.
-        settings: Setting (``'model.test_cfg.window'``) -> value, of all that decide where a box is.
+        checkpoint: ``path`` and ``sha256`` of the weights; no ``sha256`` if there is no file.
+        settings: Setting (``'model.test_cfg.window'``) -> value, for all settings that affect boxes.
         sequences: Sequence -> fingerprint of its frames and annotations.
         dataset: Name of the data set.
         config: Name of the config.
-        software: Package -> version. Told, not compared.
+        software: Package -> version; stored, not compared.
     """
 
     checkpoint: dict[str, str]
@@ -49,7 +49,7 @@ class Provenance:
 
     @classmethod
     def of(cls, config: Mapping, name: str, checkpoint: dict[str, str], dataset) -> Provenance:
-        """Provenance of what a run of ``test.py`` is about to write.
+        """Provenance of the results that a run of ``test.py`` is about to write.
 
         Args:
             config: The config, with ``model`` and ``test_dataloader`` as plain dicts.
@@ -80,10 +80,10 @@ class Provenance:
 
     @classmethod
     def read(cls, folder: str | os.PathLike) -> Provenance | None:
-        """What :meth:`write` has written to a folder; None where there is nothing.
+        """Read the record that :meth:`write` wrote to a folder; None if there is none.
 
         Raises:
-            ResultFileError: The file is not one of ours.
+            ResultFileError: The file is not a record of srtrack.
         """
         path = Path(folder, FILE)
         try:
@@ -94,7 +94,7 @@ class Provenance:
             raise ResultFileError(f'{path}: not a record of srtrack ({error}); delete it') from None
 
     def write(self, folder: str | os.PathLike) -> None:
-        """Put it beside the result files in ``folder``."""
+        """Write the record beside the result files in ``folder``."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         write_text(Path(folder, FILE), text + '\n')
@@ -129,15 +129,15 @@ class Provenance:
 
 
 def check_names(names: Sequence[str], folder: str | os.PathLike) -> None:
-    """Make sure that the results of all sequences can be written, before any is made.
+    """Make sure that the results of all sequences can be written, before any sequence is run.
 
     Args:
         names: Names of the sequences.
-        folder: Where their files go; it need not exist.
+        folder: Folder for their files; it need not exist.
 
     Raises:
-        ValueError: A name is no UTF-8 or too long for the file system, or two sequences would write
-            one file. The message names them and the way out.
+        ValueError: A name is not UTF-8 or too long for the file system, or two sequences would write
+            the same file. The message names them and the way out.
     """
     folder = Path(folder).absolute()
     there = next(each for each in (folder, *folder.parents) if each.is_dir())
@@ -165,7 +165,7 @@ def check_names(names: Sequence[str], folder: str | os.PathLike) -> None:
 
 
 def remove_results(folder: str | os.PathLike, names: Iterable[str]) -> int:
-    """Delete the result files of sequences; returns of how many there were some."""
+    """Delete the result files of sequences; return the number of sequences that had any."""
     count = 0
     for name in names:
         there = [path for path in _files(Path(folder), name) if path.is_file()]
@@ -176,7 +176,7 @@ def remove_results(folder: str | os.PathLike, names: Iterable[str]) -> int:
 
 
 def _files(folder: Path, name: str) -> list[Path]:
-    """Result files of a sequence; the one of the boxes comes first."""
+    """Result files of a sequence; the box file comes first."""
     return [*result_paths(folder, name), folder / f'{name}_time.txt']
 
 

@@ -1,9 +1,8 @@
-"""Result files of a tracker: boxes and scores, one row a frame.
+"""Result files of a tracker: boxes and scores, one row per frame.
 
 ``<folder>/<dataset>/<sequence>.txt`` holds x,y,w,h in pixels, ``<sequence>_score.txt`` one
-confidence a row. Numbers are written with the fewest digits from which the same float64 is read
-back, so an evaluation of the files equals the evaluation of the run. A file appears whole or not
-at all.
+confidence per row. Numbers have the fewest digits that restore the same float64, so an evaluation
+of the files equals the evaluation of the run. A file appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ class ResultFileError(TableError):
 
 
 def read_track(folder: str | os.PathLike, sequence: str, box_format: str = 'xywh') -> Track:
-    """Boxes of one sequence, and scores where it has some.
+    """Boxes of one sequence, and scores if there are any.
 
-    Scores are in a file of their own, or beside the boxes, as a further number of each row.
+    Scores are in a separate file, or an additional number in each row of boxes.
 
     Raises:
         TableError: A file is missing or malformed, or the two differ in length.
@@ -46,7 +45,7 @@ def read_track(folder: str | os.PathLike, sequence: str, box_format: str = 'xywh
 def write_track(folder: str | os.PathLike, sequence: str, track: Track) -> None:
     """Write the box file and, if the track has scores, the score file of one sequence.
 
-    The box file comes last: where it is, the scores are there too.
+    The box file is written last: if it exists, so do the scores.
     """
     boxes_path, scores_path = result_paths(folder, sequence)
     boxes_path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +61,7 @@ def result_paths(folder: str | os.PathLike, sequence: str) -> tuple[Path, Path]:
 
 
 def complete_sequences(folder: str | os.PathLike) -> set[str]:
-    """Names of the sequences in ``folder`` with boxes and scores that can be read."""
+    """Names of the sequences in ``folder`` with readable boxes and scores."""
     complete = set()
     for scores_path in Path(folder).glob('*_score.txt'):
         sequence = scores_path.name[: -len('_score.txt')]

@@ -13,7 +13,7 @@ from srtrack.evaluation.functional import Annotation, Track
 from srtrack.evaluation.functional.multistart import run_frames
 from srtrack.evaluation.results import ResultFileError, result_paths
 
-#: Subfolders of a tracker's results that the toolkit makes, one per experiment.
+#: Subfolders that the toolkit makes in a tracker's results, one per experiment.
 _UNSUPERVISED = ('', 'rgbd-unsupervised', 'unsupervised')
 _MULTISTART = ('', 'baseline')
 
@@ -24,9 +24,9 @@ _SPECIAL, _RECTANGLE = 0, 1
 def read_vot_boxes(path: str | os.PathLike) -> np.ndarray:
     """Boxes of a trajectory: (T, 4) float64; NaN where a row is a code instead of a box.
 
-    The toolkit writes a single number in place of a box where there is none (1 where the tracker
-    was initialised) and ``nan`` where the target is absent. A file ``.bin`` is the toolkit's binary
-    format (its default), anything else is text.
+    The toolkit writes a single number instead of a missing box (1 where the tracker was initialised)
+    and ``nan`` where the target is absent. ``.bin`` files are in the toolkit's binary format (its
+    default), others are text.
 
     Raises:
         TableError: The file is missing, empty, or a row is neither a box nor a code.
@@ -35,7 +35,7 @@ def read_vot_boxes(path: str | os.PathLike) -> np.ndarray:
 
 
 def _read_binary(path: Path) -> np.ndarray:
-    """Little endian: version (int16), rows (uint32), then for each a byte and what it stands for."""
+    """Little endian: version (int16), rows (uint32), then for each row its kind (byte) and data."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -63,7 +63,7 @@ def _read_binary(path: Path) -> np.ndarray:
 
 
 def read_confidences(path: str | os.PathLike, num_frames: int) -> np.ndarray:
-    """(num_frames,) confidences; an empty line is a frame without one and counts as 0.
+    """(num_frames,) confidences; an empty line counts as 0.
 
     Raises:
         ResultFileError: A line is no number, or there are not ``num_frames`` lines.
@@ -81,10 +81,11 @@ def read_confidences(path: str | os.PathLike, num_frames: int) -> np.ndarray:
 
 
 def read_vot_track(folder: str | os.PathLike, sequence: str) -> tuple[Track, Path]:
-    """Track with confidences of an unsupervised run, and the file that it came from.
+    """Track with confidences of an unsupervised run, and its file.
 
-    Taken from ``<sequence>.txt`` with ``<sequence>_score.txt`` or ``<sequence>_confidence.value``,
-    or from the toolkit's ``[rgbd-unsupervised/]<sequence>/<sequence>_001.{txt,bin}``.
+    It is read from ``<sequence>.txt`` with ``<sequence>_score.txt`` or
+    ``<sequence>_confidence.value``, or from the toolkit's
+    ``[rgbd-unsupervised/]<sequence>/<sequence>_001.{txt,bin}``.
 
     Raises:
         ResultFileError: A file is missing or malformed, or the two differ in length.
@@ -126,7 +127,7 @@ def read_vot_runs(
 
 
 def _trajectory(folder: Path, name: str) -> Path:
-    """File of a trajectory: text, else binary; the text's where there is none."""
+    """File of a trajectory: text, else binary; the text path if neither exists."""
     text, binary = folder / f'{name}.txt', folder / f'{name}.bin'
     return binary if binary.is_file() and not text.is_file() else text
 
@@ -147,9 +148,9 @@ def read_anchors(folder: Path, num_frames: int) -> np.ndarray:
 
 
 def read_image_size(folder: Path) -> tuple[int, int] | None:
-    """(width, height) of a sequence's pictures, ``None`` if nothing tells.
+    """(width, height) of a sequence's images, ``None`` if unknown.
 
-    From the toolkit's file ``sequence``, else from the first picture in ``color/``.
+    It is read from the toolkit's file ``sequence``, else from the first image in ``color/``.
     """
     metadata = folder / 'sequence'
     if metadata.is_file():
@@ -164,7 +165,7 @@ def read_image_size(folder: Path) -> tuple[int, int] | None:
     if first is None:
         return None
     try:
-        # The size as stored: that of the frames which the tracker was given.
+        # The stored size, which equals the size of the tracker's frames.
         height, width = decode_bytes(first.read_bytes()).shape[:2]
     except (OSError, ValueError) as error:
         raise ResultFileError(f'{first}: not a picture that can be read ({error})') from None

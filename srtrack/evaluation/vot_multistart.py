@@ -1,4 +1,4 @@
-"""The VOT toolkit's multi-start experiment, in a form that runs.
+"""A working version of the VOT toolkit's multi-start experiment.
 
 For stack files (``type: srtrack.evaluation.vot_multistart.MultiStart``). Needs the extra ``vot``.
 """
@@ -15,7 +15,7 @@ class MultiStart(MultiStartExperiment):
     """Runs the tracker from every anchor, forward or backward, as VOT2020 to VOT2022 define it.
 
     In vot-toolkit 0.8 and 0.9 the experiment ``multistart`` stops at its first run ("ObjectQuery.state
-    must be a Region"). This one differs in :meth:`execute` alone: result files, analyses and their
+    must be a Region"). This class only replaces :meth:`execute`: result files, analyses and their
     numbers are the toolkit's.
     """
 
@@ -41,7 +41,7 @@ class MultiStart(MultiStartExperiment):
                     callback(done / len(runs))
 
     def _run(self, runtime, frames: FrameMapSequence) -> Trajectory:
-        """The trajectory from the first of ``frames``, where the tracker is given the target."""
+        """The trajectory from the first of ``frames``, which initialises the tracker."""
         target = self._get_initialization(frames, 0)
         output = runtime.run(frames, [ObjectQuery(target.region, target.properties, 0)])
         trajectory = Trajectory(len(frames))

@@ -25,25 +25,25 @@ from srtrack.registry import METRICS
 class SOTMetric(BaseMetric):
     """Scores sequences of frames under a named protocol.
 
-    ``process`` takes frames (see :class:`~srtrack.structures.TrackDataSample`): those of one
-    sequence in order, those of several sequences interleaved as they like. When the last frame of a
-    sequence has come, its result files are written at once. A protocol that needs the boxes of the
-    auxiliary modality (RGBT234) reads them from the field ``gt_box_aux``; one that clips boxes to
-    the image (DepthTrack) takes its size from the meta information ``image_size`` (width, height).
-    Frames that bring ``pred_time`` (seconds) give ``<sequence>_time.txt``, one row a frame as
-    pytracking and OSTrack write it, and ``frames_per_second``: how many frames one process passes
-    through the tracker in a second, reading excluded. Both are left out where no frame brings it.
+    ``process`` takes frames (see :class:`~srtrack.structures.TrackDataSample`): frames of one
+    sequence come in order, several sequences may be interleaved. After the last frame of a sequence
+    its result files are written at once. A protocol that needs the boxes of the auxiliary modality
+    (RGBT234) reads them from the field ``gt_box_aux``; one that clips boxes to the image
+    (DepthTrack) reads the size from the meta information ``image_size`` (width, height). Frames with
+    ``pred_time`` (seconds) give ``<sequence>_time.txt``, one row per frame as in pytracking and
+    OSTrack, and ``frames_per_second``: frames per second of one process in the tracker, without
+    reading. Both are left out if no frame has it.
 
-    Results are one item per *sequence*: ``evaluate`` gathers them over the ranks itself, as
+    Results are one item per *sequence*: ``evaluate`` gathers them over the processes itself, because
     MMEngine's collection would cut them to the number of dataset items. A sequence that a sampler
-    repeated to fill up a rank counts once.
+    repeated to fill up a process counts once.
 
     Args:
         protocol: A name in :data:`~srtrack.evaluation.functional.PROTOCOLS`.
         out_dir: Where ``<dataset>/<sequence>.txt``, ``<dataset>/<sequence>_score.txt``,
             ``<dataset>/<sequence>_time.txt`` and ``metrics.json`` go; nothing is written without it.
-        prefix: Put before the names of the measures in place of the dataset's name; with several
-            datasets, before the dataset's name.
+        prefix: Prefix of the measures' names instead of the dataset's name; with several datasets,
+            it precedes the dataset's name.
         collect_device: See :class:`mmengine.evaluator.BaseMetric`; objects travel by
             :func:`mmengine.dist.all_gather_object` either way.
     """
@@ -63,7 +63,7 @@ class SOTMetric(BaseMetric):
         self.prefix = prefix
         self.protocol = PROTOCOLS[protocol]
         self.out_dir = None if out_dir is None else Path(out_dir)
-        #: Data set -> what its results were made with, for ``metrics.json``.
+        #: Data set -> provenance of its results, for ``metrics.json``.
         self.provenance: dict[str, dict] = {}
         self._open: dict[tuple[str, str], _Recording] = {}
 
@@ -71,7 +71,7 @@ class SOTMetric(BaseMetric):
         """Take one frame of each of several sequences.
 
         Raises:
-            ValueError: A frame is not the one that its sequence has to go on with.
+            ValueError: A frame is not the next one of its sequence.
         """
         for sample in data_samples:
             key = (sample['dataset'], sample['sequence'])
@@ -83,7 +83,7 @@ class SOTMetric(BaseMetric):
                 self._close(self._open.pop(key))
 
     def finished_sequences(self, dataset: str) -> set[str]:
-        """Sequences of ``dataset`` whose result files lie complete in ``out_dir``."""
+        """Sequences of ``dataset`` whose result files in ``out_dir`` are complete."""
         return set() if self.out_dir is None else complete_sequences(self.out_dir / dataset)
 
     def add_finished(self, dataset: str, sequence: str, annotation: Annotation) -> None:
@@ -92,7 +92,7 @@ class SOTMetric(BaseMetric):
         Args:
             dataset: Name of the dataset.
             sequence: One of :meth:`finished_sequences`.
-            annotation: Its ground truth, as its frames would bring it.
+            annotation: Its ground truth.
 
         Raises:
             ValueError: The files hold another number of frames than the ground truth.
@@ -109,13 +109,13 @@ class SOTMetric(BaseMetric):
         self.results.append((dataset, sequence, _Result(annotation, track, times)))
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Measures over all sequences of all ranks: ``{'<prefix>/<measure>': value in [0, 1]}``.
+        """Measures over all sequences of all processes: ``{'<prefix>/<measure>': value in [0, 1]}``.
 
         Args:
-            size: Number of dataset items; not used, as results are per sequence.
+            size: Number of dataset items; not used, because results are per sequence.
 
         Raises:
-            ValueError: A sequence has not come to its end, or no sequence has come at all.
+            ValueError: A sequence is not finished, or there is no sequence.
         """
         if self._open:
             states = [recording.state for recording in self._open.values()]
@@ -130,10 +130,10 @@ class SOTMetric(BaseMetric):
         return metrics[0]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Score, report and (with ``out_dir``) save the results of all ranks."""
+        """Score, report and (with ``out_dir``) save the results of all processes."""
         if not results:
             raise ValueError('no sequence has been run: is the dataset empty?')
-        # By name, so that neither the order of arrival nor the number of ranks moves a digit.
+        # Sorted by name: neither the order of arrival nor the number of processes changes a digit.
         unique = {
             result[:2]: result[2]
             for result in sorted(results, key=lambda item: item[:2])
@@ -217,7 +217,7 @@ class SOTMetric(BaseMetric):
 
 
 class _Result(NamedTuple):
-    """Ground truth and track of a finished sequence, and (T,) seconds a frame where known."""
+    """Ground truth and track of a finished sequence, and (T,) seconds per frame if known."""
 
     annotation: Annotation
     track: Track
@@ -225,7 +225,7 @@ class _Result(NamedTuple):
 
 
 def _frames_per_second(times: Iterable[np.ndarray | None]) -> float | None:
-    """Frames over seconds of the sequences whose times are known; None where none are."""
+    """Frames per second over the sequences with known times; None if there are none."""
     known = [each for each in times if each is not None]
     seconds = sum(each.sum() for each in known)
     return float(sum(map(len, known)) / seconds) if seconds > 0 else None
