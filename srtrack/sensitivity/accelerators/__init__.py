@@ -1,8 +1,8 @@
-"""The scaled step, faster or in less memory. Without these files it is slower, and nothing else.
+"""The scaled step, faster or in less memory. Without these files it is only slower.
 
 An accelerator takes the same steps as :func:`~srtrack.sensitivity.scaled_step.plain_step`. Before
-it is used on a device it takes a few small ones there, which are compared with the plain steps. If
-they differ or fail, a warning says how, and the plain step is used on that device for good.
+its first use on a device it takes a few small steps there, which are compared with plain steps. If
+they differ or fail, a warning gives the reason, and that device always uses the plain step.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _LOGGER = logging.getLogger('srtrack.sensitivity')
 
 
 class Accelerator(Protocol):
-    """What takes some steps."""
+    """A faster way to take some kinds of steps."""
 
     name: str
     trials: Iterable[tuple[Callable[[Iterable], optim.Optimizer], dict]]
-    """What it is proved with: how an optimizer is made, and settings of :class:`ScaledStep`."""
+    """Trials to prove it: a function that makes an optimizer, and settings of :class:`ScaledStep`."""
     dtypes: Iterable[torch.dtype]
-    """Of the parameters it is proved with."""
+    """Dtypes of the parameters in the trials."""
 
     def can_take(self, step: Step) -> bool:
-        """Whether it is made for this step."""
+        """Whether it supports this step."""
 
     def take(self, step: Step) -> None:
         """Take the step."""
 
 
-#: The first that can take a step does.
+#: The first that supports a step takes it.
 ACCELERATORS: list[Accelerator] = [GpuKernels(), AdamWOnCpu(), Parts()]
 #: Whether an accelerator agreed with the plain step, by name, device and names of process groups.
 _PROVEN: dict[tuple, bool] = {}
@@ -49,7 +49,7 @@ _LOGGED: set[str] = set()
 
 
 def take(step: Step) -> str:
-    """Take a step by the first accelerator that can and is proven, or plainly; returns its name."""
+    """Take a step by the first proven accelerator that can, or plainly; return its name."""
     taken_by, run = 'the plain step', plain_step
     for accelerator in ACCELERATORS:
         if accelerator.can_take(step) and is_proven(accelerator, step):
@@ -63,9 +63,9 @@ def take(step: Step) -> str:
 
 
 def is_proven(accelerator: Accelerator, step: Step) -> bool:
-    """Whether an accelerator agrees with the plain step on the devices of this one.
+    """Whether an accelerator agrees with the plain step on the devices of this step.
 
-    Processes that share a tensor decide alike, because they have to send the same messages.
+    Processes that share a tensor decide together, because they must send the same messages.
     """
     devices = {gradient.local.device for gradient in step.gradients.values()}
     groups = tuple(dict.fromkeys(g for each in step.gradients.values() for g in each.groups))
@@ -94,7 +94,7 @@ def _prove(accelerator: Accelerator, device: torch.device) -> bool:
             expected = _trial(plain_step, make_optimizer, settings, accelerator.dtypes, device)
             found = _trial(accelerator.take, make_optimizer, settings, accelerator.dtypes, device)
             torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
-    except Exception as error:  # whatever it is: there is a step that works
+    except Exception as error:  # any error: the plain step still works
         reason = ' '.join(f'{type(error).__name__}: {error}'.split())
         warnings.warn(
             f'{accelerator.name} does not work on {device} as the plain step does, which is used '
@@ -106,7 +106,7 @@ def _prove(accelerator: Accelerator, device: torch.device) -> bool:
 
 
 class _Trial(ScaledStep):
-    """A scaled step that is taken by a given function."""
+    """A scaled step taken by a given function."""
 
     def __init__(self, run: Callable[[Step], None], *args, **kwargs):
         super().__init__(*args, **kwargs)

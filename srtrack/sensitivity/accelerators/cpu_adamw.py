@@ -18,19 +18,19 @@ from ..sharding import local
 from .cpu_pieces import PIECE, Advance, blend_in_pieces
 from .parts import has_step_hooks
 
-# What AdamW's fused form itself calls. It is not public; where it is gone, AdamW steps in parts.
+# The function behind fused AdamW. It is not public; if it is missing, AdamW steps in parts.
 _FUSED_ADAMW = getattr(torch, '_fused_adamw_', None)
 
 
 class AdamWOnCpu:
     """Steps of :class:`torch.optim.AdamW` with the histogram rank, or with prior sensitivity alone.
 
-    Torch's fused AdamW updates a piece of a parameter, which is blended while it is in the cache,
-    so no old values are kept. The result is that of AdamW's fused form and the blend, bit for bit.
-    State lives in the optimizer, in AdamW's form: checkpoints do not depend on how a step was taken.
+    PyTorch's fused AdamW updates a piece of a parameter, which is blended while it is in the cache,
+    so no old values are kept. The result equals fused AdamW followed by the blend, bit for bit.
+    State stays in the optimizer in AdamW's format: checkpoints do not depend on how steps are taken.
 
-    The parameters are contiguous float32; AdamW is fused or may choose its form (neither ``fused``
-    nor ``foreach`` is set), and nobody listens to its step. Others are stepped plainly beside them.
+    The parameters must be contiguous float32, AdamW must be fused or free to choose (neither
+    ``fused`` nor ``foreach`` is set), and its step must have no hooks. Others are stepped plainly.
     """
 
     name = 'one pass of AdamW and blend'
@@ -82,7 +82,7 @@ def adamw_groups(step: Step, device_type: str) -> dict[str, dict]:
 
 
 def is_plain(tensor: torch.Tensor) -> bool:
-    """Whether a tensor, or the shard of a DTensor, is contiguous float32 of torch's own type."""
+    """Whether a tensor, or a DTensor's shard, is a plain contiguous float32 tensor."""
     if type(tensor) not in (torch.Tensor, nn.Parameter):
         tensor = local(tensor)
     is_own = type(tensor) in (torch.Tensor, nn.Parameter)
@@ -90,7 +90,7 @@ def is_plain(tensor: torch.Tensor) -> bool:
 
 
 def begun_state(param: nn.Parameter, optimizer: optim.AdamW, group: dict) -> dict:
-    """AdamW's state of a parameter, begun where there is none."""
+    """AdamW's state of a parameter, initialized if there is none."""
     state = optimizer.state[param]
     if not state:
         device = param.device if group.get('fused') else 'cpu'
@@ -101,7 +101,7 @@ def begun_state(param: nn.Parameter, optimizer: optim.AdamW, group: dict) -> dic
 
 
 def _adamw(step: Step, name: str, group: dict) -> Advance:
-    """What updates a piece of a parameter and returns its old values; counts this update."""
+    """A function that updates a piece of a parameter and returns its old values; counts the update."""
     param = step.params[name]
     state = begun_state(param, step.optimizer, group)
     state['step'] += 1

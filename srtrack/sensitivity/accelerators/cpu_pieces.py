@@ -1,4 +1,4 @@
-"""The blend on the CPU: piece by piece while a piece is in the cache, several tensors in threads."""
+"""The blend on the CPU, in pieces that fit the cache, with several tensors in threads."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..ranks import MagnitudeHistogram, Ranks, wide
 from ..scaled_step import Step, blend
 from ..sharding import local
 
-#: Elements that are blended at a time: all that is read and written of them fits a core's cache.
+#: Elements blended at a time, so that all their data fits a core's cache.
 PIECE = 1 << 15
 
-#: Of a piece's index and the piece: gives its old values and sees to it that the piece is new.
+#: From a piece's index and the piece to its old values; afterwards the piece holds the new ones.
 Advance = Callable[[int, Tensor], Tensor]
 
 
 @contextmanager
 def workers() -> Iterator[Callable]:
-    """A ``map`` that does its jobs in as many threads as torch's own operations use on the CPU.
+    """A ``map`` that runs in as many threads as PyTorch's operations use on the CPU.
 
-    Counting (``bincount``) and looking up (``index_select``) keep one core busy and release
-    Python's lock, so several tensors can be treated at once. In a thread, operations are not split
-    further. Autograd records nothing there. With one thread it is Python's own ``map``.
+    Counting (``bincount``) and looking up (``index_select``) use one core and release Python's
+    lock, so several tensors can be processed at once. Inside a thread, operations use one core and
+    autograd is off. With one thread this is Python's own ``map``.
     """
     threads = torch.get_num_threads()
     if threads == 1:
@@ -41,11 +41,11 @@ def workers() -> Iterator[Callable]:
         with ThreadPoolExecutor(threads, initializer=begin) as pool:
             yield pool.map
     finally:
-        torch.set_num_threads(threads)  # also the default of threads that are still to come
+        torch.set_num_threads(threads)  # also the default of future threads
 
 
 def count_in_threads(values: Sequence[Tensor], bits: int, together: bool) -> Tensor:
-    """As :func:`~srtrack.sensitivity.ranks.count_magnitudes`."""
+    """:func:`~srtrack.sensitivity.ranks.count_magnitudes` in threads."""
 
     def count(share: Sequence[Tensor]) -> Tensor:
         histogram = MagnitudeHistogram(values[0].dtype, bits)
@@ -60,7 +60,7 @@ def count_in_threads(values: Sequence[Tensor], bits: int, together: bool) -> Ten
 
 
 def blend_in_pieces(step: Step, advance_of: Callable[[str], Advance]) -> None:
-    """Blend contiguous parameters; ``advance_of`` a name gives its old values, piece by piece."""
+    """Blend contiguous parameters; ``advance_of(name)`` gives old values piece by piece."""
     ranks = step.ranks(count_in_threads)
 
     def one(name: str) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Many tensors in one launch, for GPUs: where their elements lie, as kernels read it from tables."""
+"""Tables that tell a GPU kernel where the elements of many tensors are, for a single launch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pieces(NamedTuple):
     """How n tensors are cut into p pieces, one for each program or block of a kernel."""
 
     tensor: Tensor
-    """(p,), int32: the index of the tensor that a piece is of."""
+    """(p,), int32: the index of a piece's tensor."""
     begin: Tensor
     """(p,), int64: the first element of a piece, within its tensor."""
     numel: Tensor

@@ -1,4 +1,4 @@
-"""Memory that is kept for the next step, because fresh memory is slow."""
+"""Memory kept for the next step, because allocating it anew is slow."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from ..sharding import local
 from .cpu_pieces import PIECE, blend_in_pieces, on_cpu
 from .memory import copies
 
-#: Elements of a part: few enough to spare memory, enough to share evenly among threads.
+#: Elements of a part: few enough to save memory, enough to share evenly among threads.
 PART = 1 << 25
-# Updates of one parameter that depend on no other: taken in parts or at once they are the same.
+# Optimizers that update each parameter independently of the others, so parts give the same result.
 BY_PARAMETER = (
     optim.Adadelta,
     optim.Adagrad,
@@ -37,9 +37,9 @@ BY_PARAMETER = (
 
 
 class Parts:
-    """Steps on the CPU that do not sort; and any that are large or collect statistics, in parts.
+    """Steps on the CPU without sorting, and in parts any step that is large or collects statistics.
 
-    Parts are for optimizers of torch whose ``step`` nobody listens to.
+    Only PyTorch's own optimizers without step hooks are stepped in parts.
     """
 
     name = 'parts and pieces'
@@ -56,7 +56,7 @@ class Parts:
 
     def can_take(self, step: Step) -> bool:
         """See :class:`~srtrack.sensitivity.accelerators.Accelerator`."""
-        # A GPU is quickest with all at once; statistics are rare, and must not need more memory.
+        # A GPU is fastest with all at once; statistics are rare, and must not need more memory.
         cpu = all(gradient.local.is_cpu for gradient in step.gradients.values())
         return _goes_by_pieces(step) or (
             (cpu or step.statistics is not None) and len(split(step)) > 1
@@ -72,14 +72,14 @@ class Parts:
         ours = {id(param) for param in step.params.values()}
         for index, part in enumerate(parts):
             now = {id(step.params[name]) for name in part}
-            if index == 0:  # what is not scaled is stepped along with the first part
+            if index == 0:  # unscaled parameters are stepped with the first part
                 now.update(id(param) for param in held if id(param) not in ours)
             with without_gradients([param for param in held if id(param) not in now]):
                 take(step.of(part))
 
 
 def _goes_by_pieces(step: Step) -> bool:
-    """Sorting takes memory, which threads would multiply."""
+    """Whether to step in pieces; not with sorting, whose memory threads would multiply."""
     return (step.rank == 'histogram' or not step.by_element) and on_cpu(step.params.values())
 
 
@@ -97,7 +97,7 @@ def _step_in_pieces(step: Step) -> None:
 
 
 def split(step: Step) -> list[list[str]]:
-    """Names of the parameters to be stepped together, part by part; all that must be, as one."""
+    """Names of the parameters to step together, part by part; one part if it cannot be split."""
     by_parameter = type(step.optimizer) in BY_PARAMETER and not has_step_hooks(step.optimizer)
     if not step.divisible or not by_parameter:
         return [list(step.params)]
@@ -112,7 +112,7 @@ def split(step: Step) -> list[list[str]]:
 
 
 def has_step_hooks(optimizer: optim.Optimizer) -> bool:
-    """Whether somebody is called before or after the optimizer's ``step``."""
+    """Whether hooks run before or after the optimizer's ``step``."""
     names = 'optimizer_step_pre_hooks', 'optimizer_step_post_hooks'
     of_all = sys.modules[optim.Optimizer.__module__]
     everywhere = '_global_optimizer_pre_hooks', '_global_optimizer_post_hooks'
