@@ -15,9 +15,10 @@ import codecs
 import contextlib
 import os
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
+
+from srtrack.files import read_bytes
 
 #: Meaning of the numbers in a row of boxes -> how many there are.
 BOX_FORMATS = {'xywh': 4, 'xyxy': 4, 'polygon': 8}
@@ -162,7 +163,7 @@ def read_text(path: str | os.PathLike) -> str:
         TableError: The file is missing or cannot be read.
     """
     try:
-        return decode(Path(path).read_bytes())
+        return decode(read_bytes(path))
     except FileNotFoundError:
         raise TableError(f'{path}: no such file') from None
     except OSError as error:

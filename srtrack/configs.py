@@ -14,6 +14,7 @@ from mmengine.fileio.handlers import YamlHandler, file_handlers
 from mmengine.registry import Registry
 
 import srtrack
+from srtrack.files import read_json
 
 _PREFIX = 'srtrack::'
 #: File types that MMEngine reads.
@@ -77,6 +78,8 @@ def read_config(config: str | Path | Config) -> Config:
         raise ValueError(f'{path} is no config: its name must end in {", ".join(_SUFFIXES)}')
     is_text = not path.endswith('.py')
     try:
+        if path.endswith('.json'):
+            read_json(path)  # refuses what MMEngine lets through
         with _safe_yaml():
             content = Config.fromfile(path)
         if is_text:
@@ -86,7 +89,9 @@ def read_config(config: str | Path | Config) -> Config:
             f'{path}, or a file that it inherits, is not Python: line {error.lineno}: {error.msg}'
         ) from None
     except RecursionError:
-        raise ValueError(f'{path}, or a file that it inherits, inherits itself by _base_') from None
+        raise ValueError(
+            f'{path}, or a file that it inherits, inherits itself by _base_ or is nested too deeply'
+        ) from None
     except (Exception, SystemExit) as error:  # a config runs arbitrary statements
         raise ValueError(
             f'{path} cannot be read, or a file of its _base_: {type(error).__name__}: '

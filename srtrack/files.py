@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all.
+"""Files that appear whole or not at all, and reading of files that may be anything.
 
 A file is written under a temporary name in its own folder, forced to the disk and renamed; then the
 folder is forced to the disk as well. A kill, a full disk or a power cut leaves the old file or the new
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
+import math
 import os
 import re
 import secrets
@@ -17,7 +19,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 try:
     import fcntl
@@ -39,12 +41,12 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     ``/dev/stdout``, are appended to directly.
 
     Raises:
-        OSError: The file cannot be written; the old one stays.
+        OSError: The file cannot be written, or is a pipe that nobody reads; the old one stays.
     """
     path = Path(path)
     with _named(path):
         if _is_device(path):
-            with open(path, 'ab') as file:  # 'wb' would cut off a redirected output
+            with _open_device(path) as file:
                 yield file
             return
         path = path.resolve()
@@ -197,6 +199,68 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(f'cannot write {path}: {error.strerror or error}') from error
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Content of a file, or of what is open already as ``/dev/stdin`` or by ``<(command)``.
+
+    Raises:
+        OSError: It cannot be read, or is a named pipe.
+    """
+    if Path(path).is_fifo() and Path(path).resolve().is_fifo():  # not of a name in /dev/fd
+        reason = 'is a named pipe, and may wait for ever: give a file'
+        raise OSError(errno.EINVAL, reason, str(path))
+    return Path(path).read_bytes()
+
+
+def parse_json(content: bytes | str) -> Any:
+    """The value of a JSON text, with or without a byte order mark.
+
+    Raises:
+        ValueError: It is no JSON, nested too deeply, or holds a number beyond the range of 64-bit
+            floats.
+    """
+    try:
+        return json.loads(content, parse_int=_int, parse_float=_float)
+    except RecursionError:
+        raise ValueError('it is nested too deeply') from None
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """See :func:`parse_json` and :func:`read_bytes`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no JSON; the message names it.
+    """
+    try:
+        return parse_json(read_bytes(path))
+    except ValueError as error:
+        raise ValueError(f'{path} is no JSON that can be read: {error}') from None
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f'the number {text[:12]}... ({len(text)} characters) is too large')
+    return number
+
+
+def _int(text: str) -> int:
+    _float(text)
+    return int(text)
+
+
+def _open_device(path: Path) -> BinaryIO:
+    # Without waiting for a reader. 'wb' would cut off a redirected output.
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, 'O_NONBLOCK', 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO and path.is_fifo():
+            raise OSError(errno.ENXIO, 'nobody reads this pipe: give a file') from None
+        raise
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, 'ab')
 
 
 def _is_device(path: Path) -> bool:

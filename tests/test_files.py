@@ -9,7 +9,10 @@ import time
 import pytest
 
 from srtrack.files import (
+    parse_json,
     put_in_place,
+    read_bytes,
+    read_json,
     remove_leftovers,
     whole_file,
     whole_folder,
@@ -163,3 +166,52 @@ def test_a_file_that_a_library_wrote_is_put_in_place(tmp_path):
     (tmp_path / 'half').write_text('new')
     put_in_place(tmp_path / 'half', tmp_path / 'a')
     assert [each.name for each in tmp_path.iterdir()] == ['a']
+
+
+def test_named_pipe(tmp_path):
+    """Nobody is at its other end: refused, not waited for."""
+    pipe, link = tmp_path / 'pipe', tmp_path / 'link'
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match='is a named pipe'):
+            read_bytes(path)
+        with pytest.raises(OSError, match=f'{path}: nobody reads this pipe'):
+            write_text(path, 'lost')
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        write_text(pipe, 'read')
+        assert reader.read() == 'read'
+
+
+def test_pipe_that_is_open():
+    """As a shell gives it for <(command)."""
+    out, into = os.pipe()
+    os.write(into, b'ant')
+    os.close(into)
+    assert read_bytes(f'/dev/fd/{out}') == b'ant'
+    os.close(out)
+
+
+@pytest.mark.parametrize(
+    'text, reason',
+    [
+        ('[' * 100_000, 'nested too deeply'),
+        ('{"a": 1' + '0' * 400 + '}', 'too large'),
+        ('{"a": -1' + '0' * 5000 + '}', 'too large'),
+        ('[1e400]', 'too large'),
+        ('{"a": ', 'char'),
+        ('\x00', 'char'),
+    ],
+)
+def test_json_that_is_none(tmp_path, text, reason):
+    path = tmp_path / 'a.json'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf'a\.json is no JSON that can be read: .*{reason}'):
+        read_json(path)
+
+
+def test_json(tmp_path):
+    text = '{"a": [-1, 2.5, 1e300, 18446744073709551616, "\u00fc"], "b": null}'
+    expected = dict(a=[-1, 2.5, 1e300, 2**64, '\u00fc'], b=None)
+    for encoding in ('utf-8', 'utf-8-sig', 'utf-16'):
+        assert parse_json(text.encode(encoding)) == expected

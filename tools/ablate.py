@@ -30,7 +30,7 @@ from srtrack.cli.arguments import add_launcher_arguments, add_options_argument, 
 from srtrack.cli.command import describe_error, run_command
 from srtrack.configs import config_root
 from srtrack.engine.distributed import init_process_group
-from srtrack.files import write_text
+from srtrack.files import read_json, write_text
 from srtrack.models.pretrained import check_checkpoint
 
 PRETRAIN = 'one_stream/tiny_synthetic-source.py'
@@ -108,7 +108,7 @@ def finished_scores(config: Config, folder: Path, checkpoint: str | None) -> dic
     settings = json.loads(json.dumps(dict(settings, load_from=checkpoint), default=str))
     note, result = folder / 'settings.json', folder / 'scores.json'
     if note.is_file():
-        former = json.loads(note.read_text())
+        former = read_json(note)
         differing = {k for k in {*former, *settings} if former.get(k) != settings.get(k)}
         if differing:
             raise ValueError(
@@ -118,7 +118,7 @@ def finished_scores(config: Config, folder: Path, checkpoint: str | None) -> dic
     else:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(note, json.dumps(settings, indent=1) + '\n')
-    return json.loads(result.read_text()) if result.is_file() else None
+    return read_json(result) if result.is_file() else None
 
 
 def train_and_test(config: Config, folder: Path, start: str | None, title: str) -> dict[str, float]:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from srtrack.analysis.experiment import evaluate, train
 from srtrack.cli.arguments import add_options_argument, load_config, run_command
-from srtrack.files import write_text
+from srtrack.files import read_json, write_text
 from srtrack.visualization import gains_plot, save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +65,7 @@ def tune_and_test(
     folder = work_dir / modality / f'seed-{seed}' / way.replace('/', 'over').replace(' ', '_')
     result = folder / 'scores.json'
     if result.is_file():
-        return json.loads(result.read_text())
+        return read_json(result)
     config = _finetuning_config(folder, modality, seed)
     config.merge_from_dict(options)
     sources = _test_sources(config)
@@ -171,7 +171,7 @@ def write_outputs(work_dir: Path, runs: list[dict]) -> None:
 def finished_runs(work_dir: Path) -> list[dict]:
     """All runs of earlier calls."""
     path = work_dir / 'study.json'
-    return json.loads(path.read_text()) if path.is_file() else []
+    return read_json(path) if path.is_file() else []
 
 
 def parse_args() -> argparse.Namespace:

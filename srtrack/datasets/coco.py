@@ -87,7 +87,7 @@ class COCO:
         try:
             content = json.loads(fileio.get(path, backend_args))
             self._index(content['images'], content['annotations'], min_size)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             raise ValueError(f'{name}: {path} are no COCO instances ({error!r})') from error
         if not len(self._boxes):
             raise ValueError(f'{name}: no object of {path} exceeds min_size={min_size} px')

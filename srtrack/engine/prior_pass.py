@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -18,9 +17,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from srtrack.datasets.loader_workers import shield_workers
-from srtrack.files import write_text
+from srtrack.files import parse_json, read_bytes, write_text
 from srtrack.registry import DATASETS, ESTIMATORS
-from srtrack.sensitivity import partition_operations, prior
+from srtrack.sensitivity import find_names, partition_operations, prior
 from srtrack.sensitivity.prior import (
     PriorEstimator,
     PriorResult,
@@ -166,8 +165,8 @@ def hook_config(config: Config) -> dict:
 
 def regularized_names(model: nn.Module, pattern: str | None = None) -> list[str]:
     """Trainable parameters whose updates an optimizer wrapper with ``params=pattern`` scales."""
-    found = re.compile(pattern or '').search
-    return [name for name, p in model.named_parameters() if p.requires_grad and found(name)]
+    trainable = [name for name, p in model.named_parameters() if p.requires_grad]
+    return find_names(pattern, trainable, setting='params')
 
 
 def load_source_batches(dataloader: dict, num_batches: int | None = None, seed: int = 0) -> list:
@@ -292,7 +291,7 @@ def load_prior(path: str | Path, fingerprints: dict[str, object], settings: dict
         OutdatedPriorError: Its fingerprints are of another version and cannot be compared.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = parse_json(read_bytes(path))
         result = PriorResult.from_dict(content)
         found = {**content['fingerprints'], **result.settings}
         result.ranks()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from srtrack.boxes import read_text
 from srtrack.evaluation.functional import lasher, rgbt234, visevent
 from srtrack.evaluation.ground_truth import read_flags
 from srtrack.evaluation.results import ResultFileError
+from srtrack.files import parse_json, read_bytes
 
 #: Attributes of each benchmark, in the order of their flags.
 ATTRIBUTES = {
@@ -84,7 +84,7 @@ def find_attributes(protocol: str, folder: str | os.PathLike) -> list[Path]:
 
 def _attributes_from_json(path: Path) -> dict[str, list[str]]:
     try:
-        table = json.loads(path.read_text(encoding='utf-8'))
+        table = parse_json(read_bytes(path))
     except ValueError as error:
         raise ResultFileError(f'{path}: no JSON ({error})') from None
     if not isinstance(table, dict) or not all(isinstance(names, list) for names in table.values()):

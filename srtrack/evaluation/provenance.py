@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srtrack.evaluation.results import ResultFileError, result_paths
-from srtrack.files import write_text
+from srtrack.files import parse_json, read_bytes, write_text
 from srtrack.version import __version__
 
 #: File in the folder of a data set's results.
@@ -87,10 +87,10 @@ class Provenance:
         """
         path = Path(folder, FILE)
         try:
-            return cls(**json.loads(path.read_text(encoding='utf-8')))
+            return cls(**parse_json(read_bytes(path)))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError) as error:
             raise ResultFileError(f'{path}: not a record of srtrack ({error}); delete it') from None
 
     def write(self, folder: str | os.PathLike) -> None:

@@ -13,7 +13,7 @@ from typing import Callable
 
 import numpy as np
 
-from srtrack.files import whole_folder
+from srtrack.files import parse_json, read_bytes, whole_folder
 
 from .event_array import Events
 from .readers import Recording
@@ -43,7 +43,7 @@ def map_recording(folder: str | os.PathLike, read: Callable[[], Recording]) -> R
         columns = {
             name: np.asarray(np.load(folder / f'{name}.npy', mmap_mode='r')) for name in _COLUMNS
         }
-        size = json.loads((folder / 'size.json').read_text())
+        size = parse_json(read_bytes(folder / 'size.json'))
         return Recording(Events(**columns, **size), np.load(folder / 'frame_times.npy'))
     except (OSError, EOFError, ValueError, TypeError) as error:
         raise ValueError(f'{folder} is damaged, delete it: {error}') from error

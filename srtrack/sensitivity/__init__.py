@@ -16,6 +16,7 @@ Only ``ranks.py``, ``schedule.py`` and ``scaled_step.py`` decide the numbers of 
 """
 
 from .operations import partition_operations, rank_operations
+from .patterns import find_names
 from .prior import (
     FiniteDifference,
     FisherGram,
@@ -57,6 +58,7 @@ __all__ = [
     'adaptation_risk',
     'exact_rank',
     'exact_rank_global',
+    'find_names',
     'fingerprint',
     'gradient_norm',
     'gradient_sparsity',

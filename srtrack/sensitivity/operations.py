@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 from torch import nn
+
+from .patterns import find_names
 
 
 def partition_operations(
@@ -30,19 +31,13 @@ def partition_operations(
         in that order. A shared parameter appears once, under its first name.
 
     Raises:
-        ValueError: If ``pattern`` is not a regular expression.
+        ValueError: If ``pattern`` is not a regular expression, or takes too long.
     """
-    try:
-        kept = re.compile(pattern or '').search
-    except re.error as error:
-        raise ValueError(f'pattern {pattern!r} is not a regular expression: {error}') from error
-
     operations: dict[str, list[str]] = {}
-    for name, _ in module.named_parameters():
+    for name in find_names(pattern, [name for name, _ in module.named_parameters()]):
         owner = name.rpartition('.')[0]
         operation = owner if owner and _is_leaf(module.get_submodule(owner)) else name
-        if kept(name):
-            operations.setdefault(operation, []).append(name)
+        operations.setdefault(operation, []).append(name)
     return {operation: tuple(names) for operation, names in operations.items()}
 
 

@@ -10,7 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from srtrack.boxes import BOX_FORMATS
+from srtrack.boxes import BOX_FORMATS, read_text
 from srtrack.cli.command import run_command
 from srtrack.evaluation.comparison import ranking_measure
 from srtrack.evaluation.evaluate import evaluate_trackers, summary
@@ -223,7 +223,7 @@ def main() -> None:
 
 def read_names(path: str) -> list[str]:
     """Read names of sequences, one per line."""
-    lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    lines = read_text(path).splitlines()
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise ValueError(f'{path} names no sequence')

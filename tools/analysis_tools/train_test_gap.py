@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 
 from srtrack.analysis.experiment import score
 from srtrack.cli.arguments import add_config_arguments, load_config, named_paths, run_command
-from srtrack.files import write_text
+from srtrack.files import read_json, write_text
 from srtrack.registry import DATASETS
 from srtrack.visualization import save_figure, train_test_plot
 
@@ -77,7 +77,7 @@ def measure(args, source: dict, skip: list[str], checkpoint: Path, folder: Path)
     """Scores of a checkpoint on a data set, measured or read from their file."""
     path = folder / 'scores.json'
     if path.is_file():
-        return json.loads(path.read_text())
+        return read_json(path)
     config = load_config(args.config, dict(args.cfg_options, work_dir=str(folder / 'log')))
     config.test_dataloader.dataset.update(source=source, skip=skip)
     scores = score(config, checkpoint, folder, f'{checkpoint.stem}, {folder.name}')

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 
 from srtrack.analysis.gradients import training_gradients
 from srtrack.apis import init_model
 from srtrack.cli.arguments import add_config_arguments, load_config, run_command
 from srtrack.files import write_text
-from srtrack.sensitivity import gradient_norm, gradient_sparsity, partition_operations
+from srtrack.sensitivity import (
+    find_names,
+    gradient_norm,
+    gradient_sparsity,
+    partition_operations,
+)
 from srtrack.visualization import save_figure, sparsity_map, transfer_map
 
 
@@ -52,11 +56,8 @@ def main() -> None:
     config = load_config(args.config, args.cfg_options)
     model = init_model(config, args.checkpoint or config.get('load_from'), args.device)
     gradients = training_gradients(config, model, args.seed)
-    drawn = [
-        name
-        for name, gradient in gradients.items()
-        if re.search(args.parameters, name) and gradient.dim() > 1
-    ][:6]
+    matrices = [name for name, gradient in gradients.items() if gradient.dim() > 1]
+    drawn = find_names(args.parameters, matrices, '--parameters')[:6]
     if not drawn:
         raise ValueError(f'--parameters {args.parameters} matches no trainable weight matrix')
     sparsity = sparsity_by_operation(model, gradients)

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 from mmengine.utils import ProgressBar
 
+from srtrack.boxes import read_text
 from srtrack.cli.arguments import run_command
 from srtrack.events import (
     PICTURES,
@@ -35,7 +36,7 @@ from srtrack.events import (
     slice_by_rate,
     slice_by_timestamps,
 )
-from srtrack.files import write_text
+from srtrack.files import read_json, write_text
 from srtrack.version import __version__
 
 #: For recordings without frame times; the rate of a DAVIS's greyscale frames.
@@ -158,7 +159,7 @@ def claimed(folder: Path, settings: dict) -> Iterator[Path]:
 def _take_over(partial: Path, record: Path) -> None:
     """Remove what a converter that was killed has left; refuse to touch that of one that runs."""
     try:
-        owner = json.loads(record.read_text())['unfinished']
+        owner = read_json(record)['unfinished']
         os.kill(owner['process'], 0)
         dead = False
     except ProcessLookupError:
@@ -178,7 +179,7 @@ def _take_over(partial: Path, record: Path) -> None:
 def _made_of(record: Path) -> str:
     """Representation and recording from the settings file, for a message."""
     try:
-        settings = json.loads(record.read_text())
+        settings = read_json(record)
         return f' ({settings["representation"]} of {settings["recording"]}, see {record})'
     except (OSError, ValueError, KeyError, TypeError):
         return ''
@@ -195,7 +196,7 @@ def main() -> None:
 def convert(args: argparse.Namespace, folder: Path) -> None:
     times = names = None
     if args.timestamps:
-        text = Path(args.timestamps).read_text(encoding='utf-8-sig')
+        text = read_text(args.timestamps)
         times, names = parse_timestamps(text, args.timestamps)
     width, height = args.size
     print(f'reading {args.recording}', file=sys.stderr)

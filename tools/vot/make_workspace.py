@@ -18,6 +18,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from srtrack.apis.vot import read_tracker_config
+from srtrack.boxes import read_text
 from srtrack.cli.arguments import run_command
 from srtrack.configs import find_config
 from srtrack.datasets.paths import natural_key
@@ -96,7 +97,7 @@ def sequence_names(data: Path, protocol: str) -> list[str]:
     listed = data / 'list.txt'
     if not listed.is_file():
         return names
-    chosen = listed.read_text(encoding='utf-8').split()
+    chosen = read_text(listed).split()
     missing = sorted(set(chosen).difference(names))
     if missing:
         raise ResultFileError(f'{listed}: no groundtruth.txt for {", ".join(missing[:10])}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 
 import torch
@@ -13,6 +12,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from srtrack.registry import MODEL_WRAPPERS
+from srtrack.sensitivity import find_names
 
 from .data_parallel import mean_over_processes
 
@@ -140,8 +140,9 @@ def _mesh(shard_size: int | None):
 
 def _named_units(module: nn.Module, pattern: str) -> list[nn.Module]:
     """Modules with matching names, inner before outer ones, as ``fully_shard`` requires."""
-    found = [each for name, each in module.named_modules() if name and re.fullmatch(pattern, name)]
-    return found[::-1]
+    modules = {name: each for name, each in module.named_modules() if name}
+    found = find_names(pattern, modules, 'units', how='fullmatch')
+    return [modules[name] for name in reversed(found)]
 
 
 def _list_items(module: nn.Module) -> Iterator[nn.Module]:

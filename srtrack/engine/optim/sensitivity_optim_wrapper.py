@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 
@@ -15,7 +14,7 @@ from torch import nn
 
 from srtrack.engine.distributed import unwrapped
 from srtrack.registry import OPTIM_WRAPPERS
-from srtrack.sensitivity import ScaledStep
+from srtrack.sensitivity import ScaledStep, find_names
 
 #: Key of the prior sensitivities in a checkpoint's optimizer state.
 _PRIOR_KEY = 'prior_sensitivity'
@@ -118,16 +117,16 @@ class SensitivityOptimWrapper(OptimWrapper):
         """The parameters of ``model`` whose updates this wrapper scales, by name.
 
         Raises:
-            ValueError: There are none.
+            ValueError: There are none, or ``params`` takes too long to match.
         """
         model = unwrapped(model)
         held = {id(p) for group in self.optimizer.param_groups for p in group['params']}
-        pattern = re.compile(self.params or '')
-        found = {}
-        for name, parameter in model.named_parameters():
-            name = name.replace('_orig_mod.', '')  # torch.compile's wrapper
-            if parameter.requires_grad and id(parameter) in held and pattern.search(name):
-                found[name] = parameter
+        trained = {
+            name.replace('_orig_mod.', ''): parameter  # torch.compile's wrapper
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and id(parameter) in held
+        }
+        found = {name: trained[name] for name in find_names(self.params, trained, 'params')}
         if not found:
             raise ValueError(
                 f'params={self.params!r} matches none of the trainable parameters that the '

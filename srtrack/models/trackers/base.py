@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 
 import numpy as np
@@ -18,6 +17,7 @@ from srtrack.models.heads import hann_window
 from srtrack.models.onednn import use_onednn
 from srtrack.models.pretrained import load_weights, read_checkpoint
 from srtrack.registry import MODELS
+from srtrack.sensitivity import find_names
 
 from .state import TrackState
 from .templates import TemplateUpdate, template_box
@@ -105,11 +105,12 @@ class BaseTracker(BaseModel):
 
     def _freeze(self, patterns) -> list[nn.Module]:
         for pattern in patterns:
-            matched = [p for name, p in self.named_parameters() if re.match(pattern, name)]
+            parameters = dict(self.named_parameters())
+            matched = find_names(pattern, parameters, 'frozen', how='match')
             if not matched:
                 raise ValueError(f'frozen={pattern!r} matches no parameter of the model')
-            for parameter in matched:
-                parameter.requires_grad_(False)
+            for name in matched:
+                parameters[name].requires_grad_(False)
         if not patterns:
             return []
         modules = []
