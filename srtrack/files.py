@@ -207,10 +207,15 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     Raises:
         OSError: It cannot be read, or is a named pipe.
     """
-    if Path(path).is_fifo() and Path(path).resolve().is_fifo():  # not of a name in /dev/fd
+    if is_named_pipe(path):
         reason = 'is a named pipe, and may wait for ever: give a file'
         raise OSError(errno.EINVAL, reason, str(path))
     return Path(path).read_bytes()
+
+
+def is_named_pipe(path: str | os.PathLike) -> bool:
+    """Whether a path is a pipe in a folder. Names in ``/dev/fd`` for pipes that are open are none."""
+    return Path(path).is_fifo() and Path(path).resolve().is_fifo()
 
 
 def parse_json(content: bytes | str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from srtrack.datasets.paths import natural_key
 from srtrack.datasets.transforms import DecodePicture
+from srtrack.files import is_named_pipe, read_bytes
 from srtrack.pictures import PICTURE_SUFFIXES, is_picture, orientation
 
 
@@ -51,7 +52,7 @@ class PictureFolder:
         """Note if viewers rotate the first image, which is read as stored; else None."""
         file = Path(self.path, self.files[0])
         try:
-            turned = orientation(file.read_bytes())
+            turned = orientation(read_bytes(file))
         except OSError:
             return None
         if turned == 1:
@@ -71,7 +72,7 @@ class PictureFolder:
             return None
         file = Path(self.path, self.files[index])
         try:
-            return self.decoder(file.read_bytes())
+            return self.decoder(read_bytes(file))
         except (OSError, ValueError) as error:
             hint = (
                 '; --aux-loader DecodeDepth reads depth maps' if 'depth map' in str(error) else ''
@@ -218,6 +219,8 @@ def open_stream(path: str | Path, decoder=None) -> PictureFolder | Video | Camer
     Raises:
         StreamError: ``path`` names none of them.
     """
+    if is_named_pipe(path):
+        raise StreamError(f'{path} is a named pipe, and may wait for ever: give a file or a folder')
     if not os.path.exists(path):
         if str(path).isdecimal():
             return Camera(int(path))

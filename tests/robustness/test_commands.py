@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,36 @@ MISTAKES = {
         ['folder'],
     'vot/make_workspace.py --data {text} --out {out} --config {config} --checkpoint {weights}':
         ['text.txt'],
+    'train.py {pipe}': ['pipe'],
+    'train.py {config} --work-dir {out} --cfg-options load_from={pipe}': ['pipe'],
+    'train.py {config} --resume {pipe} --work-dir {out}': ['pipe'],
+    'test.py {config} {pipe} --out {out}': ['pipe'],
+    'track.py {config} {pipe} --rgb {rgb} --aux {rgb} --init-box 5,4,14,12 --out {out}': ['pipe'],
+    'track.py {config} {weights} --rgb {pipe} --aux {rgb} --init-box 5,4,14,12 --out {out}': ['pipe'],
+    'track.py {config} {weights} --rgb {rgb} --aux {rgb} --init-box 5,4,14,12 --out {pipe}': ['pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {pipe} --results a={boxes}': ['pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {boxes} --results a={pipe}': ['pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {piped} --results a={boxes}':
+        ['ant.txt', 'named pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {boxes} --results a={piped}':
+        ['ant.txt', 'named pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {boxes} --results a={boxes} '
+    '--sequences {pipe}':
+        ['pipe'],
+    'analysis_tools/evaluate_results.py --protocol lasher --gt {boxes} --results a={boxes} '
+    '--attributes {pipe}':
+        ['pipe'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {boxes} --results a={boxes} --json {pipe}':
+        ['pipe', 'nobody reads'],
+    'analysis_tools/evaluate_results.py --protocol ope --gt {boxes} --results a={boxes} --html {pipe}':
+        ['pipe', 'nobody reads'],
+    'analysis_tools/prior_sensitivity.py {config} --out {pipe}': ['pipe'],
+    'dataset_converters/check_dataset.py {data} --json {pipe}': ['pipe'],
+    'dataset_converters/events_to_frames.py {pipe}.txt {out} --representation event_frame --fps 9':
+        ['pipe'],
+    'model_converters/convert_checkpoint.py ostrack {pipe} {out}': ['pipe'],
+    'model_converters/publish_checkpoint.py {pipe} {out}': ['pipe'],
+    'deployment/export.py {config} {pipe} {out}': ['pipe'],
 }  # fmt: skip
 #: Command -> what argparse answers, with status 2.
 USAGE = {
@@ -100,8 +131,12 @@ def places(whole, sound, config_file, tmp_path_factory):
         (folder / name).mkdir()
     (folder / 'text.txt').write_text('precious')
     (folder / 'boxes/ant.txt').write_text('5,4,14,12\n' * 6)
+    (folder / 'piped').mkdir()
+    for pipe in ('pipe', 'pipe.txt', 'piped/ant.txt'):
+        os.mkfifo(folder / pipe)  # with nobody at its other end
     return dict(
         folder=folder / 'folder', text=folder / 'text.txt', nothing=folder / 'nothing',
+        pipe=folder / 'pipe', piped=folder / 'piped',
         boxes=folder / 'boxes', out=folder / 'out', config=config_file,
         source=ROOT / 'configs/one_stream/tiny_synthetic-source.py', data=sound,
         weights=whole / 'run/epoch_2.pth', rgb=sound / 'ant/rgb',
