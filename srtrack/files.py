@@ -264,7 +264,8 @@ def _open_device(path: Path) -> BinaryIO:
         if error.errno == errno.ENXIO and path.is_fifo():
             raise OSError(errno.ENXIO, 'nobody reads this pipe: give a file') from None
         raise
-    os.set_blocking(handle, True)
+    if hasattr(os, 'set_blocking'):
+        os.set_blocking(handle, True)
     return os.fdopen(handle, 'ab')
 
 
