@@ -85,7 +85,7 @@ def dataset(tmp_path):
 
 @pytest.fixture(scope='session')
 def sound(tmp_path_factory):
-    """As ``dataset``, but shared by all cases: do not break it."""
+    """``dataset`` shared by all cases: do not break it."""
     return write_dataset(tmp_path_factory.mktemp('sound') / 'data')
 
 

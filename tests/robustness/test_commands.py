@@ -176,7 +176,7 @@ UNREAD = {
 
 @pytest.mark.parametrize('command', UNREAD if FULL else list(UNREAD)[-1:])
 def test_output_that_nobody_reads(places, tmp_path, command):
-    """As with ``| head``: the work is finished, and no traceback is printed."""
+    """With ``| head`` the work is finished, and no traceback is printed."""
     tool, *arguments = command.split()
     arguments = [each.format(fresh=tmp_path / 'out', **places) for each in arguments]
     process = subprocess.Popen(

@@ -247,7 +247,7 @@ def test_misspelt_key_of_a_shipped_config(shipped, case):
 
 
 def test_hooks_can_be_left_out(config_file):
-    """None takes a default hook out, one of ours as well as one of MMEngine's."""
+    """None removes a default hook, ours or MMEngine's."""
     config = load_config(config_file, {'default_hooks.preemption': None})
     assert 'preemption' not in config.default_hooks and 'checkpoint' in config.default_hooks
     assert load_config(config_file, {'default_hooks.checkpoint': None}) is not None

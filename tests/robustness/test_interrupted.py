@@ -96,7 +96,7 @@ def test_training_ended_by_ctrl_c(whole, config_file, tmp_path, case):
 
 @pytest.mark.parametrize('case', cases(2, 24))
 def test_signal_to_the_group_of_a_training(whole, config_file, tmp_path, case):
-    """As ``timeout`` and schedulers send it: loader processes do not end before the run has saved."""
+    """A signal to the group, as from ``timeout``: loader processes outlive the run's save."""
     name = ('SIGTERM', 'SIGUSR1', 'SIGINT')[case % 3]
     number = int(generator('group', case).integers(1, 9))
     options = ['--cfg-options', 'train_dataloader.num_workers=2', 'val_dataloader.num_workers=1']
@@ -189,7 +189,7 @@ def test_evaluation_resumed_with_something_else(whole, dataset, config_file, tmp
 
 @pytest.mark.parametrize('case', cases(1, 8))
 def test_worker_of_training_is_killed(whole, config_file, tmp_path, case):
-    """As by the kernel when memory runs out: a clear end, and --resume goes on."""
+    """SIGKILL, as when memory runs out: the run ends clearly, and --resume continues."""
     number = int(generator('worker', case).integers(5, 9))
     options = ['--cfg-options', 'train_dataloader.num_workers=1']
     event = Event('update', number, 'kill a worker')

@@ -83,7 +83,7 @@ def write(path, data: bytes | None) -> None:
 
 @pytest.mark.parametrize('case', cases(2, 12))
 def test_longer_result_is_cut_and_told(benchmark, case):
-    """As the toolkits cut it: the scores are those of the frames that there are, and a note says so."""
+    """Toolkits cut longer results: only existing frames are scored, and a note says so."""
     sound = score(benchmark)
     name = SEQUENCES[generator('longer', case).integers(3)]
     path = benchmark / 'mine' / f'{name}.txt'

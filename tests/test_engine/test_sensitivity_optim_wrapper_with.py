@@ -95,7 +95,7 @@ def test_groups_frozen_and_unused_parameters_and_clipping_by_value():
 
 
 class Regression(BaseModel):
-    """As small as a model can be that a Runner trains."""
+    """The smallest model that a Runner can train."""
 
     def __init__(self):
         super().__init__()

@@ -26,7 +26,7 @@ class Recorded:
 
 
 class Run:
-    """As much of a runner as the hook sees, over sequences of given lengths."""
+    """The parts of a runner that the hook uses, over sequences of given lengths."""
 
     _train_loop = None
 

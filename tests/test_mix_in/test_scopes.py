@@ -1,4 +1,4 @@
-"""Our parts in a config of another scope, and another project's parts in a config of ours."""
+"""Our components in a config of another scope, and another project's components in ours."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class ResumeHook(Hook):
             told = '\n'.join(f'  {name}: {old} -> {new}' for name, (old, new) in changed.items())
             runner.logger.warning(
                 f'{runner._load_from} was made with other settings (old -> new):\n{told}\n'
-                'Seed and prior sensitivity stay those of the checkpoint'
+                'Seed and prior sensitivity stay as in the checkpoint'
             )
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, 'seed'):

@@ -30,8 +30,8 @@ def downloaded(url: str) -> str:
 
     Each URL has its own folder below ``checkpoints`` of PyTorch's hub (``TORCH_HOME``), named after
     the SHA-256 of the URL. PyTorch and MMEngine only look at the last part of a URL, and so mistake
-    ``b.org/best.pth`` for ``a.org/best.pth``. A file of theirs is reused only if its name contains
-    digits of its SHA-256 (such as ``name-5c106cde.pth``) and they match.
+    ``b.org/best.pth`` for ``a.org/best.pth``. Their files are reused only if the name contains
+    digits of the SHA-256 (such as ``name-5c106cde.pth``) and they match.
 
     Raises:
         CheckpointError: The file cannot be downloaded.

@@ -92,7 +92,7 @@ def _grads(step: Step) -> list[Tensor]:
 
 
 def _joint(step: Step) -> dict[str, Ranks]:
-    """As :meth:`Step.joint`, of all parameters in a few launches."""
+    """:meth:`Step.joint` of all parameters in a few launches."""
     names, device = list(step.params), _grads(step)[0].device
     if not step.by_element:
         values = [step.sensitivity(step.prior[name], 0.0) for name in names]

@@ -72,7 +72,7 @@ extern "C" __global__ void count_magnitudes(
 
 
 def count_in_one_launch(values: Sequence[Tensor], bits: int, together: bool) -> Tensor:
-    """As :func:`~srtrack.sensitivity.ranks.count_magnitudes`, which it falls back to."""
+    """:func:`~srtrack.sensitivity.ranks.count_magnitudes` in one launch, or itself as a fallback."""
     first = values[0]
     if first.is_cuda and first.dtype is torch.float32 and bits <= _MOST_BITS:
         launch = _kernel(bits, first.device)

@@ -17,7 +17,7 @@ from srtrack.sensitivity.scaled_step import plain_step
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    """As in a process that has not stepped yet."""
+    """The state of a process before its first step."""
     monkeypatch.setattr(accelerators, '_PROVEN', {})
     monkeypatch.setattr(accelerators, '_LOGGED', set())
     monkeypatch.setattr(accelerators, 'ACCELERATORS', [AdamWOnCpu(), Parts()])
