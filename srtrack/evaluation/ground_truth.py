@@ -175,8 +175,8 @@ class DatasetTruth(GroundTruth):
         if lost:
             some = ', '.join(sorted(lost)[:5]) + (', ...' if len(lost) > 5 else '')
             self.notes = (
-                f'{len(lost)} sequences in {self.folder} have ground truth and are not evaluated, for '
-                f'want of pictures or of a line in the list: {some}',
+                f'{len(lost)} sequences in {self.folder} have ground truth and are not evaluated, '
+                f'because they have no images or are not in the list: {some}',
             )
 
     def annotation(self, name: str) -> Annotation:

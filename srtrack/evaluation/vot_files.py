@@ -168,7 +168,7 @@ def read_image_size(folder: Path) -> tuple[int, int] | None:
         # The stored size, which equals the size of the tracker's frames.
         height, width = decode_bytes(first.read_bytes()).shape[:2]
     except (OSError, ValueError) as error:
-        raise ResultFileError(f'{first}: not a picture that can be read ({error})') from None
+        raise ResultFileError(f'{first}: not a readable image ({error})') from None
     return width, height
 
 
