@@ -21,6 +21,8 @@ _UNWORDED = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionE
 _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
 #: Errors of writing that do not name the file.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Messages of processes that may open no more files, and of those that were to be sent one.
+_TOO_MANY_FILES = ('Too many open files', 'received 0 items of ancdata')
 #: Messages of gloo and NCCL in the processes that remain when another one ends.
 _PEER_GONE = (
     'Connection closed by peer',
@@ -130,6 +132,11 @@ def describe_error(error: Exception) -> str:
         message = (
             f'{message.rstrip(".")}: a process that loads data was stopped, or waits for a disk or a '
             'pipe; continue with --resume, or raise default_hooks.loader_workers.timeout'
+        )
+    elif any(words in message for words in _TOO_MANY_FILES):
+        message = (
+            'too many open files: raise their limit (ulimit -n 65536), or lower num_workers or '
+            'batch_size'
         )
     elif any(words in message for words in _PEER_GONE):
         message = (

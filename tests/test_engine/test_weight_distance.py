@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -13,6 +15,7 @@ import srtrack.engine  # noqa: F401
 from srtrack.engine.hooks import WeightDistanceHook
 from srtrack.engine.prior_pass import save_prior
 from srtrack.engine.scalars import logged_scalars
+from srtrack.models.pretrained import CheckpointError
 from srtrack.sensitivity import PriorResult
 
 
@@ -75,6 +78,10 @@ def test_distances_of_a_run_that_was_interrupted(tmp_path):
     start = torch.load(tmp_path / WeightDistanceHook.FILE, weights_only=True)
     assert {name: value.tolist() for name, value in start.items()} == dict(a=[3, 4], b=[1])
 
+    (tmp_path / WeightDistanceHook.FILE).write_bytes(pickle.dumps(print))
+    with pytest.raises(CheckpointError, match=r'start_weights\.pth') as error:
+        run(tmp_path, epochs=3, resume=True)
+    assert 'weights_only' not in str(error.value)
     (tmp_path / WeightDistanceHook.FILE).unlink()
     with pytest.raises(FileNotFoundError, match='does not know where this run began'):
         run(tmp_path, epochs=3, resume=True)
