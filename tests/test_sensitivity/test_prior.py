@@ -225,3 +225,27 @@ def test_a_forward_on_the_instance_is_measured_or_refused(replace, refused):
             scores()
     else:
         assert scores() == expected and min(expected.values()) > 0
+
+
+class _Kinked(nn.Module):
+    """Its loss is finite, but the gradient and the curvature of ``kink`` are not."""
+
+    def __init__(self):
+        super().__init__()
+        self.smooth, self.kink = nn.Linear(3, 8), nn.Linear(8, 4)
+
+    def forward(self, inputs):
+        return self.kink(self.smooth(inputs))
+
+
+def _kinked_loss(model, batch):
+    away = (model.kink.weight - model.kink.weight.detach()).square().sum()
+    return model(batch).square().mean() + away**0.25
+
+
+@pytest.mark.parametrize('estimator', [Lanczos(top_k=2), FisherGram(top_k=2), RayleighProbe()])
+def test_curvature_that_is_not_finite(estimator):
+    model = _Kinked()
+    with pytest.raises(ValueError, match=r'\bkink is not finite.*leave'):
+        operations = partition_operations(model)
+        estimator.estimate(model, _kinked_loss, [torch.ones(8, 3)], operations).ranks()

@@ -232,6 +232,15 @@ def checked_loss(loss: Tensor, where: str) -> Tensor:
     return loss.reshape(())
 
 
+def check_curvature(is_finite: bool, operation: str) -> None:
+    """Raise an error that names the operation unless its curvature is finite."""
+    if not is_finite:
+        raise ValueError(
+            f'the curvature of operation {operation} is not finite: check the source data and the '
+            'pre-trained weights, measure in float64, or leave the operation out'
+        )
+
+
 def _describe(value: Any) -> str:
     return (
         f'one of shape {tuple(value.shape)}' if isinstance(value, Tensor) else type(value).__name__

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .base import Curvatures, PriorEstimator, Task
+from .base import Curvatures, PriorEstimator, Task, check_curvature
 
 
 class FisherGram(PriorEstimator):
@@ -56,7 +56,7 @@ class FisherGram(PriorEstimator):
                     stacklevel=3,
                 )
             for operation, gradients in self._gradients(task, index, samples).items():
-                spectra[operation].append(self._spectrum(gradients))
+                spectra[operation].append(self._spectrum(operation, gradients))
             tick()
         return Curvatures(
             leading={
@@ -91,10 +91,11 @@ class FisherGram(PriorEstimator):
                 torch.cat(parts, out=rows[operation][i])
         return rows
 
-    def _spectrum(self, gradients: Tensor) -> list[float]:
+    def _spectrum(self, operation: str, gradients: Tensor) -> list[float]:
         """The K largest eigenvalues of the empirical Fisher, largest first."""
         size, n = gradients.shape
         gram = (gradients @ gradients.T).double() / size
+        check_curvature(bool(gram.isfinite().all()), operation)
         eigenvalues = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0).tolist()
         k = min(self.top_k, n)
         return (eigenvalues + [0.0] * k)[:k]

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import Tensor
 
-from .base import Curvatures, PriorEstimator, Task
+from .base import Curvatures, PriorEstimator, Task, check_curvature
 from .curvature import differentiable_twice, gradients_with_graph, hessian_vector_product
 
 
@@ -119,7 +119,9 @@ class _Hessian:
     def product(self, operation: str, vector: np.ndarray) -> np.ndarray:
         """Compute H v of one operation's block, averaged over the batches."""
         products = [self._of_batch(i, operation, vector) for i in range(len(self._batches))]
-        return np.mean(products, axis=0)
+        product = np.mean(products, axis=0)
+        check_curvature(bool(np.isfinite(product).all()), operation)
+        return product
 
     def quotients(self, operation: str, vectors: np.ndarray) -> list[list[float]]:
         """Compute v'Hv by batch for each unit vector v, a column of ``vectors``."""
