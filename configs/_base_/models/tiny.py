@@ -1,4 +1,5 @@
-# A tracker for laptops and tests: 1.2 M parameters, template 64, search region 128.
+# A tracker for laptops and tests, template 64, search region 128: 0.9 M parameters in the backbone and
+# 0.3 M in the head; the dual tracker that it becomes has 2.5 M.
 model = dict(
     type='OneStreamTracker',
     backbone=dict(
