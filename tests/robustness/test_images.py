@@ -27,7 +27,7 @@ from turned_pictures import turn, turned_tiff, turned_webp
 
 from srtrack.apis.inference import Tracker
 from srtrack.datasets import FrameDataset, FrameError, MultiModalFolder, PairDataset
-from srtrack.evaluation.benchmarks import read_annotation
+from srtrack.evaluation.ground_truth import open_ground_truth
 from srtrack.registry import MODELS
 from srtrack.tracking.streams import PictureFolder
 
@@ -203,7 +203,10 @@ def test_picture_that_viewers_turn(dataset, kind, case):
         )
     np.testing.assert_array_equal(PictureFolder(path.parent).read(0), channels)
     (dataset / name / stream).rename(dataset / name / 'color')
-    assert read_annotation('depthtrack', dataset, name).image_size == (WIDTH, HEIGHT)
+    other = 'rgb' if stream == 'aux' else 'aux'
+    (dataset / name / other).rename(dataset / name / 'depth')
+    truth = open_ground_truth('depthtrack', dataset)
+    assert truth.annotation(name).image_size == (WIDTH, HEIGHT)
     ended(WENT_ON)
 
 
