@@ -26,11 +26,18 @@ try:
 except ImportError:  # not on Windows
     fcntl = None
 
+#: AppleDouble files, thumbnails, rubbish bins.
+_OF_THE_SYSTEM = ('.', '@eaDir', '__MACOSX', '$RECYCLE.BIN')
 _TEMPORARY = re.compile(r'\.srtrack-[0-9a-f]{16}\.partial')
 #: Where files cannot be locked, a temporary file of this age (in seconds) belongs to nobody.
 _ABANDONED = 3600
 #: What file systems say that cannot force a file or a folder to the disk.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a file or folder of this name is hidden or belongs to an operating system."""
+    return name.startswith(_OF_THE_SYSTEM)
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import warnings
 import cv2
 import numpy as np
 
+from srtrack.files import is_of_the_system
+
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-#: Files of operating systems: AppleDouble files, thumbnails, rubbish bins.
-_OF_THE_SYSTEM = ('.', '@eaDir', '__MACOSX', '$RECYCLE.BIN')
 #: More than any camera of a benchmark has; a few compressed bytes can claim far more.
 MAX_PIXELS = 2**26
 _ORIENTATION = 274
@@ -27,11 +27,6 @@ _TIFF = {
     b'II+\0': ('little', True),
     b'MM\0+': ('big', True),
 }
-
-
-def is_of_the_system(name: str) -> bool:
-    """Whether a file or folder of this name is hidden or belongs to an operating system."""
-    return name.startswith(_OF_THE_SYSTEM)
 
 
 def is_picture(name: str) -> bool:

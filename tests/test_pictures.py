@@ -12,7 +12,8 @@ from turned_pictures import turn, turned_tiff, turned_webp
 from srtrack.datasets import DecodeDepth, DecodePicture
 from srtrack.datasets.crops import crop
 from srtrack.datasets.sequence import Window
-from srtrack.pictures import is_of_the_system, is_picture, orientation
+from srtrack.files import is_of_the_system
+from srtrack.pictures import is_picture, orientation
 
 NOISE = np.random.default_rng(0).integers(0, 255, (60, 84, 3), np.uint8)
 PIXELS = cv2.GaussianBlur(NOISE, (9, 9), 0)

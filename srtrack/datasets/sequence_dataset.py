@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from mmengine import fileio
 
-from srtrack.pictures import is_of_the_system
+from srtrack.files import is_of_the_system
 from srtrack.registry import DATASETS
 
 from .folder import FolderSequence

@@ -16,6 +16,7 @@ from srtrack.boxes import number, parse_flags, read_boxes, read_text, split_line
 from srtrack.evaluation.functional import PROTOCOLS, Annotation
 from srtrack.evaluation.results import ResultFileError
 from srtrack.evaluation.vot_files import read_anchors, read_image_size, read_vot_boxes
+from srtrack.files import is_of_the_system
 
 if TYPE_CHECKING:
     from srtrack.datasets import Sequence
@@ -238,7 +239,7 @@ def _names_in(folder: Path, patterns: Iterable[str]) -> set[str]:
         path.stem if pattern.endswith('*.txt') else path.parent.name
         for pattern in patterns
         for path in folder.glob(pattern)
-        if not _is_no_table(path)
+        if not any(map(is_of_the_system, path.relative_to(folder).parts)) and not _is_no_table(path)
     }
 
 
@@ -247,9 +248,9 @@ def _evaluated(protocol: str, names) -> list[str]:
 
 
 def _is_no_table(path: Path) -> bool:
-    """Whether a file is hidden, a readme, or a list of sequences and begins like one."""
+    """Whether a file is a readme, or a list of sequences and begins like one."""
     stem = path.stem.lower()
-    if path.name.startswith('.') or stem == 'readme':
+    if stem == 'readme':
         return True
     if not stem.endswith(_LIST_ENDS):
         return False

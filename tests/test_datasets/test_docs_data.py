@@ -116,7 +116,7 @@ def test_new_modality(load_example, docs, rendered, tmp_path):
 
 def test_named_types_and_configs_exist(docs, repo_root):
     rows = re.findall(r'^\| `(\w+)` \|.*\|([^|]*)\|$', docs, re.M)
-    assert len(rows) == 12
+    assert len(rows) == 16
     for name, configs in rows[1:]:
         assert DATASETS.get(name) is not None, name
         for config in re.findall(r'`([\w-]+)`', configs):

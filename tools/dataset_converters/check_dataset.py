@@ -30,8 +30,8 @@ from srtrack.boxes import usable
 from srtrack.cli.arguments import add_options_argument, run_command
 from srtrack.datasets import FolderSequence, FrameError
 from srtrack.evaluation.table import format_table
-from srtrack.files import write_bytes, write_text
-from srtrack.pictures import is_of_the_system, orientation
+from srtrack.files import is_of_the_system, write_bytes, write_text
+from srtrack.pictures import orientation
 from srtrack.registry import DATASETS
 
 #: Finding -> its meaning. Errors first, then notes.
