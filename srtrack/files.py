@@ -93,11 +93,8 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     with _named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
-        temporary = _temporary(path.parent)
-        temporary.mkdir()
-        handle = os.open(temporary, os.O_RDONLY)
+        temporary, handle = _create_folder(path.parent)
         try:
-            _lock(handle)
             yield temporary
             for each in temporary.rglob('*'):
                 _sync(each)
@@ -160,6 +157,20 @@ def _create(folder: Path) -> tuple[Path, int]:
             if os.fstat(handle).st_nlink:
                 return temporary, handle
         os.close(handle)  # taken for a leftover before it was locked
+
+
+def _create_folder(folder: Path) -> tuple[Path, int]:
+    """A new, empty, locked folder."""
+    while True:
+        temporary = _temporary(folder)
+        temporary.mkdir()
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(temporary, os.O_RDONLY)
+            with contextlib.suppress(BlockingIOError):
+                _lock(handle)
+                if temporary.is_dir():
+                    return temporary, handle
+            os.close(handle)  # taken for a leftover before it was locked
 
 
 def _temporary(folder: Path) -> Path:

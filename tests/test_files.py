@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -215,3 +216,15 @@ def test_json(tmp_path):
     expected = dict(a=[-1, 2.5, 1e300, 2**64, '\u00fc'], b=None)
     for encoding in ('utf-8', 'utf-8-sig', 'utf-16'):
         assert parse_json(text.encode(encoding)) == expected
+
+
+def test_folders_made_at_once_do_not_take_each_other_for_leftovers(tmp_path):
+    def make(folder):
+        with whole_folder(folder / 'x') as temporary:
+            (temporary / 'a').write_text('1')
+
+    for index in range(30):
+        folder = tmp_path / str(index)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(make, [folder] * 16))
+        assert [path.name for path in folder.iterdir()] == ['x']

@@ -2,7 +2,7 @@
 
 Gain over the plain step: 1.5 x and 2.7 x with histogram ranks, 1.2 x and 1.4 x with prior sensitivity
 alone, and no copy of the parameters (one thread, CPU time, 21 million parameters, two runs on a busy
-machine: ``tools/benchmarks/optim_step.py --params 21e6 --plain``).
+machine, a script built like ``tools/benchmarks/optim_step.py``).
 """
 
 from __future__ import annotations
