@@ -57,7 +57,7 @@ def test_a_child_that_outlives_its_parent_holds_nothing(tmp_path, monkeypatch):
         child = context.Process(target=signal.pause, daemon=True)
         child.start()
     with locked(tmp_path):
-        pass
+        assert f'process {os.getpid()} on' in (tmp_path / '.lock_owner').read_text()
     child.kill()
     child.join()
 

@@ -21,7 +21,7 @@ _UNWORDED = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionE
 _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
 #: Errors of writing that do not name the file.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: Messages of processes that may open no more files, and of those that were to be sent one.
+#: Messages when a process may open no more files, or cannot receive an open one.
 _TOO_MANY_FILES = ('Too many open files', 'received 0 items of ancdata')
 #: Messages of gloo and NCCL in the processes that remain when another one ends.
 _PEER_GONE = (

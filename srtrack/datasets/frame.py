@@ -27,7 +27,7 @@ class FrameDataset(torch.utils.data.Dataset):
         source: A data set of sequences, or its config.
         pipeline: Transforms from ``sequence``, ``dataset``, ``frame_index`` and ``init`` to a
             packed frame.
-        skip: Names of sequences to leave out, such as those that have results.
+        skip: Names of sequences to leave out, such as finished ones.
 
     Raises:
         ValueError: A sequence has no frames: its result would be missing silently.
